@@ -1,0 +1,1 @@
+"""The ranking service: people, tasks, rankings, agreement, consensus, adjudication, exports, pages, jobs."""

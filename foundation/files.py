@@ -1,0 +1,123 @@
+"""Files that are either the old ones or complete new ones, never half of either."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from foundation.errors import ZhongjingError
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on a clean exit it is synced and takes its name."""
+    with _disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            _sync(temporary)
+            temporary.replace(path)
+            _sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; on a clean exit it takes its name.
+
+    With `replace` false an existing folder is an error: frozen versions never change.
+    """
+    refuse_existing(path, replace=replace)
+    with _disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            for file in temporary.rglob("*"):
+                _sync(file)
+            _take_name(temporary, path)
+            _sync(path.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def refuse_existing(path: Path, *, replace: bool) -> None:
+    """Raise where `path` stands in the way: a plain file always, a folder unless `replace`."""
+    if path.exists() and not path.is_dir():
+        raise ZhongjingError("a file of this name stands where a folder should go", where=path)
+    if path.exists() and not replace:
+        raise ZhongjingError(
+            "this already exists and is never changed", where=path, hint="choose another name or version"
+        )
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def existing_file(path: Path) -> Path:
+    """`path` itself where it is a readable file; a clear error otherwise."""
+    if not path.exists():
+        raise ZhongjingError("no such file", where=path, hint="check the path")
+    if path.is_dir():
+        raise ZhongjingError("this is a folder, a file was expected", where=path)
+    if not os.access(path, os.R_OK):
+        raise ZhongjingError("this file cannot be read (permission denied)", where=path)
+    return path
+
+
+def _take_name(temporary: Path, path: Path) -> None:
+    if not path.exists():
+        temporary.replace(path)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
+    path.replace(old / path.name)
+    try:
+        temporary.replace(path)
+    except OSError:
+        (old / path.name).replace(path)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ZhongjingError(
+                "the disk is full; what was there before is unchanged", where=path, hint="free some space and run again"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS):
+            raise ZhongjingError("this place cannot be written to (permission denied)", where=path) from error
+        raise

@@ -1,0 +1,41 @@
+import errno
+from pathlib import Path
+
+import pytest
+
+from foundation.errors import ZhongjingError
+from foundation.files import new_file, new_folder
+
+
+def test_a_file_that_failed_half_way_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt), new_file(path) as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_takes_its_name_only_when_complete(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    with new_folder(path) as temporary:
+        (temporary / "one").write_text("1")
+    with pytest.raises(RuntimeError), new_folder(path) as temporary:
+        (temporary / "two").write_text("2")
+        raise RuntimeError
+    assert [file.name for file in path.iterdir()] == ["one"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_frozen_folder_is_never_replaced(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "v1", replace=False) as temporary:
+        (temporary / "data").write_text("1")
+    with pytest.raises(ZhongjingError, match="never changed"), new_folder(tmp_path / "v1", replace=False):
+        pass
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ZhongjingError, match="disk is full"), new_file(tmp_path / "file"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,1 @@
+"""From exported files to models: generation, reward model, PPO."""

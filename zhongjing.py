@@ -1,0 +1,28 @@
+"""The command `zhongjing`: mounts the rooms' commands, nothing else."""
+
+from __future__ import annotations
+
+import sys
+
+import annotation.cli
+import corpus.cli
+import demo.cli
+import foundation.cli
+import kg.cli
+import training.cli
+
+app = foundation.cli.group("Medical dialogue data and expert preferences that can be trusted, and training on them.")
+demo.cli.add_commands(app)
+kg.cli.add_commands(app)
+corpus.cli.add_commands(app)
+annotation.cli.add_commands(app)
+training.cli.add_commands(app)
+
+
+def main() -> None:
+    """Entry point of the console command."""
+    sys.exit(foundation.cli.run(app))
+
+
+if __name__ == "__main__":
+    main()
