@@ -1,0 +1,118 @@
+"""Plots of the report, as plotly figures in one calm style."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+INK = "#22313f"
+ACCENT = "#0f766e"
+SOFT = "#94a3b8"
+WARM = "#b45309"
+FONT = 'system-ui, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif'
+
+
+def bars(counts: Mapping[str, float], *, color: str = ACCENT, keep_order: bool = False) -> Any:
+    """Horizontal bars, the largest on top unless `keep_order`."""
+    import plotly.graph_objects as go
+
+    items = list(counts.items()) if keep_order else sorted(counts.items(), key=lambda item: -item[1])
+    names, values = [name for name, _ in items], [value for _, value in items]
+    bar = go.Bar(x=values, y=names, orientation="h", marker_color=color, text=values, textposition="auto")
+    figure = _figure([bar], height=90 + 30 * len(names))
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure
+
+
+def histogram(values: Sequence[float], title: str, *, color: str = ACCENT) -> Any:
+    """How often each size occurs."""
+    import plotly.graph_objects as go
+
+    figure = _figure([go.Histogram(x=list(values), marker_color=color)])
+    figure.update_xaxes(title=title)
+    return figure
+
+
+def lines(series: Mapping[str, Sequence[float]], x_title: str, y_title: str) -> Any:
+    """One line per series over steps 1, 2, 3 …"""
+    import plotly.graph_objects as go
+
+    colors = [ACCENT, WARM, INK, SOFT]
+    traces = [
+        go.Scatter(
+            x=list(range(1, len(values) + 1)), y=list(values), name=name, mode="lines", line_color=colors[index % 4]
+        )
+        for index, (name, values) in enumerate(series.items())
+    ]
+    figure = _figure(traces)
+    figure.update_xaxes(title=x_title)
+    figure.update_yaxes(title=y_title)
+    return figure
+
+
+def heat_map(names: Sequence[str], values: Sequence[Sequence[float | None]]) -> Any:
+    """A square of agreement between every two, from -1 to 1."""
+    import plotly.graph_objects as go
+
+    text = [["" if value is None else f"{value:.2f}" for value in row] for row in values]
+    trace = go.Heatmap(
+        z=[list(row) for row in values],
+        x=list(names),
+        y=list(names),
+        text=text,
+        texttemplate="%{text}",
+        colorscale="Teal",
+        zmin=0,
+        zmax=1,
+        xgap=2,
+        ygap=2,
+    )
+    figure = _figure([trace], height=420)
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure
+
+
+def before_after(before: tuple[float, float], after: tuple[float, float]) -> Any:
+    """Two means with the half width of their intervals."""
+    import plotly.graph_objects as go
+
+    trace = go.Bar(
+        x=["before PPO", "after PPO"],
+        y=[before[0], after[0]],
+        error_y={"type": "data", "array": [before[1], after[1]]},
+        marker_color=[SOFT, ACCENT],
+        width=0.5,
+    )
+    figure = _figure([trace])
+    figure.update_yaxes(title="mean reward on held-out prompts")
+    return figure
+
+
+def as_html(figure: Any) -> str:
+    """The figure as a piece of HTML that needs plotly.js on the page."""
+    html: str = figure.to_html(
+        full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True}
+    )
+    return html
+
+
+def plotly_script() -> str:
+    """The text of plotly.js, to stand once on a self-contained page."""
+    from plotly.offline import get_plotlyjs
+
+    script: str = get_plotlyjs()
+    return script
+
+
+def _figure(traces: Sequence[Any], height: int = 320) -> Any:
+    import plotly.graph_objects as go
+
+    figure = go.Figure(list(traces))
+    figure.update_layout(
+        template="plotly_white",
+        height=height,
+        margin={"l": 20, "r": 20, "t": 16, "b": 44},
+        font={"family": FONT, "color": INK, "size": 13},
+        legend={"orientation": "h", "y": 1.12},
+    )
+    return figure

@@ -1,0 +1,58 @@
+"""The command as a whole: every command is documented, and help comes at once."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import click
+import pytest
+import typer.main
+
+import zhongjing
+
+ROOT = typer.main.get_command(zhongjing.app)
+PROMISED = """
+demo; kg build; kg stats; kg show; kg link; kg check; corpus import; corpus normalise; corpus deidentify; corpus filter;
+corpus dedup; corpus match; corpus freeze; corpus sample; corpus build; rank create; rank simulate; rank status; export;
+train generate; train reward; train ppo; serve; worker; db upgrade; user add; trace
+"""
+HEAVY = ("torch", "transformers", "numpy", "polars", "pyarrow", "numba", "sqlalchemy", "fastapi", "plotly")
+
+
+def commands(group: click.Command, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in getattr(group, "commands", {}).items():
+        yield f"{path}{name}", command
+        yield from commands(command, f"{path}{name} ")
+
+
+LEAVES = {name: command for name, command in commands(ROOT) if not getattr(command, "commands", None)}
+
+
+@pytest.mark.parametrize("name", [name.strip() for name in PROMISED.split(";")])
+def test_every_promised_command_is_there(name: str) -> None:
+    assert name in LEAVES
+
+
+@pytest.mark.parametrize("name", sorted(LEAVES))
+def test_every_command_explains_itself_with_an_example(name: str) -> None:
+    command = LEAVES[name]
+    assert command.help, name
+    assert f"zhongjing {name}" in command.help, f"the help of `{name}` shows no example"
+    for parameter in command.params:
+        text = getattr(parameter, "help", None)
+        assert text or isinstance(parameter, click.Argument), f"{name}: {parameter.name} has no help"
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = f"import sys, zhongjing; print([name for name in {HEAVY!r} if name in sys.modules])"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"
+
+
+def test_an_unknown_option_ends_with_status_two() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "zhongjing", "kg", "build", "--nonsense"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "--nonsense" in done.stderr
+    assert "Traceback" not in done.stderr
