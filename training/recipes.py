@@ -1,0 +1,221 @@
+"""Recipes: one YAML file says everything about one run.
+
+A relative path in a recipe starts at the recipe's own folder, so that a recipe and its data move together.
+In a recipe made in Python a path means what it means anywhere in Python.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+import yaml
+from msgspec import Meta
+
+from foundation.errors import ZhongjingError
+from foundation.files import existing_file
+
+REFERENCE = "reference-doctor"
+
+Count = Annotated[int, Meta(ge=1)]
+Natural = Annotated[int, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+OpenShare = Annotated[float, Meta(gt=0, lt=1)]
+
+
+def _help(text: str) -> Meta:
+    return Meta(description=text)
+
+
+class _Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Options by name; an unknown name is refused."""
+
+
+class Tiny(_Options, kw_only=True):
+    """How to build a tiny stand-in where no real model is at hand."""
+
+    corpus: Annotated[Path, _help("folder of a data set version: its dialogues train tokenizer and model")]
+    vocabulary: Annotated[int, Meta(ge=400, description="entries of the tokenizer")] = 2400
+    hidden: Annotated[int, Meta(ge=16, multiple_of=16, description="width of the model")] = 128
+    layers: Annotated[Count, _help("depth of the model")] = 3
+    steps: Annotated[Natural, _help("training steps on the doctors' turns")] = 240
+    seed: Annotated[Natural, _help("seed of weights and of the order of the data")] = 0
+
+
+class Model(_Options, kw_only=True):
+    """Where a model is. Without a `path`, or with nothing there yet, `tiny` says how to build a stand-in."""
+
+    path: Annotated[Path | None, _help("folder of a model as transformers writes it")] = None
+    tiny: Annotated[Tiny | None, _help("build a tiny stand-in (at `path`, or beside the output)")] = None
+
+    def __post_init__(self) -> None:
+        if self.path is None and self.tiny is None:
+            raise ValueError("a model needs `path` or `tiny`")
+
+
+class Lora(_Options, kw_only=True):
+    """Low-rank adapters (arXiv 2106.09685) on every linear layer of the trunk."""
+
+    rank: Annotated[Count, _help("rank r of the adapters")] = 32
+    alpha: Annotated[Positive, _help("scale: adapters count alpha / r")] = 64.0
+
+
+class Answerer(Model, kw_only=True):
+    """A model that answers, and how."""
+
+    name: Annotated[str, Meta(min_length=1, description="name written into `outputs.jsonl`")]
+    answers: Annotated[Count, _help("answers per prompt")] = 1
+    temperature: Annotated[NotNegative, _help("0 is greedy")] = 0.9
+    top_p: Annotated[float, Meta(gt=0, le=1, description="nucleus of the distribution that is drawn from")] = 1.0
+    max_new_tokens: Annotated[Count, _help("an answer is cut here")] = 256
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.temperature == 0 and self.answers > 1:
+            raise ValueError("temperature 0 always gives the same answer: ask for one, or raise the temperature")
+        if self.name == REFERENCE:
+            raise ValueError(f"the name {REFERENCE} belongs to the doctor's real reply")
+
+
+class GenerateRecipe(_Options, kw_only=True):
+    """K answers per prompt: the `answers` of all models, and the doctor's own reply where asked for."""
+
+    prompts: Annotated[Path, _help("prompts.jsonl")]
+    output: Annotated[Path, _help("outputs.jsonl to write")]
+    models: Annotated[list[Answerer], Meta(min_length=1, description="who answers")]
+    include_reference: Annotated[bool, _help(f"add the doctor's real reply as {REFERENCE}")] = False
+    redraws: Annotated[Natural, _help("how often an empty or near-identical answer is drawn again")] = 3
+    similarity: Annotated[Share, _help("answers at least this alike (0 to 1) are near-identical")] = 0.95
+    batch_size: Annotated[Count, _help("prompts answered at once")] = 32
+    max_prompt_tokens: Annotated[Count, _help("longer prompts lose their oldest turns")] = 1024
+    seed: Annotated[Natural, _help("seed of the draws")] = 0
+
+    def __post_init__(self) -> None:
+        names = [model.name for model in self.models]
+        if len(set(names)) < len(names):
+            raise ValueError("two models have the same name")
+
+
+class RewardRecipe(_Options, kw_only=True):
+    """A reward model from rankings: pairwise loss over all pairs of a prompt at once."""
+
+    rankings: Annotated[Path, _help("rankings.jsonl of a release")]
+    output: Annotated[Path, _help("folder to write")]
+    model: Annotated[Model, _help("the model to start from, best the one that was fine-tuned (SFT)")]
+    lora: Annotated[Lora | None, _help("null trains all weights")] = Lora()
+    epochs: Annotated[Count, _help("passes over the training prompts; more than one overfits early")] = 1
+    learning_rate: Annotated[Positive, _help("peak of the linear warm-up and decay")] = 1e-4
+    warmup: Annotated[Share, _help("share of the steps that warm up")] = 0.1
+    prompts_per_batch: Annotated[Count, _help("prompts per step, each with all its pairs")] = 8
+    weight_by_margin: Annotated[bool, _help("weigh a pair by (wins - losses) / judgements")] = False
+    max_tokens: Annotated[Count, _help("limit of prompt and answer; the oldest turns go first")] = 1024
+    max_grad_norm: Annotated[Positive, _help("gradients are clipped to this norm")] = 1.0
+    attention: Annotated[Literal["sdpa", "eager"], _help("attention kernel")] = "sdpa"
+    seed: Annotated[Natural, _help("seed of the head, the adapters and the order of prompts")] = 0
+
+
+class PPORecipe(_Options, kw_only=True):
+    """PPO against a reward model, after InstructGPT (arXiv 2203.02155) and the N implementation details
+    of RLHF with PPO (Huang et al., 2023), whose values are the defaults where there is no comment."""
+
+    prompts: Annotated[Path, _help("prompts.jsonl")]
+    output: Annotated[Path, _help("folder to write")]
+    model: Annotated[Model, _help("the policy to start from; it is also the reference")]
+    reward_model: Annotated[Path, _help("folder written by `train reward`")]
+    held_out: Annotated[OpenShare, _help("share of prompts kept for the evaluation, whole dialogues")] = 0.25
+    samples: Annotated[Count, _help("answers per held-out prompt, before and after")] = 4
+    iterations: Annotated[Count, _help("rollouts, each followed by `epochs` of updates")] = 100
+    episodes: Annotated[Count, _help("answers per rollout")] = 64
+    epochs: Annotated[Count, _help("passes over one rollout")] = 4
+    minibatch: Annotated[Count, _help("answers per optimiser step")] = 16
+    lora: Annotated[Lora, _help("adapters of the policy; without them the model is the reference")] = Lora()
+    learning_rate: Annotated[Positive, _help("of adapters and value head; falls linearly to 0")] = 1e-4
+    adam_epsilon: Annotated[Positive, _help("Adam's epsilon")] = 1e-5
+    max_grad_norm: Annotated[Positive, _help("gradients are clipped to this norm")] = 1.0
+    temperature: Annotated[Positive, _help("of the rollout; logits are divided by it in training, too")] = 0.7
+    max_new_tokens: Annotated[Count, _help("an answer is cut here")] = 256
+    max_prompt_tokens: Annotated[Count, _help("longer prompts lose their oldest turns")] = 1024
+    missing_end_score: Annotated[float | None, _help("score of an answer that never ends; null: its own score")] = -1.0
+    kl_coefficient: Annotated[NotNegative, _help("weight of the per-token KL penalty")] = 0.05
+    kl_target: Annotated[Positive | None, _help("KL per answer that the weight adapts to; null: fixed weight")] = None
+    kl_horizon: Annotated[Positive, _help("answers over which the weight adapts")] = 10_000.0
+    discount: Annotated[Share, _help("gamma")] = 1.0
+    gae_lambda: Annotated[Share, _help("lambda of generalised advantage estimation")] = 0.95
+    clip: Annotated[Positive, _help("clip range of the policy's probability ratio")] = 0.2
+    value_clip: Annotated[Positive, _help("clip range of the value around its old one")] = 0.2
+    value_coefficient: Annotated[NotNegative, _help("weight of the value loss")] = 0.1
+    whiten_rewards: Annotated[bool, _help("scale per-token rewards to variance 1, keeping their mean")] = False
+    whiten_advantages: Annotated[bool, _help("shift and scale advantages to mean 0, variance 1")] = True
+    seed: Annotated[Natural, _help("seed of the split, the draws and the adapters")] = 0
+
+
+Recipe = TypeVar("Recipe", GenerateRecipe, RewardRecipe, PPORecipe)
+
+
+def read_recipe(path: Path, kind: type[Recipe]) -> Recipe:
+    """The recipe in a YAML file. Anything unknown, missing or out of range is an error naming key and file."""
+    try:
+        content = yaml.load(existing_file(path).read_text("utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    except UnicodeDecodeError as error:
+        raise ZhongjingError("a recipe must be UTF-8", where=path) from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ZhongjingError(f"not valid YAML: {error.problem}", where=f"{path}:{line}") from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ZhongjingError("not valid YAML", where=path) from error
+    try:
+        return msgspec.convert(content, kind, dec_hook=lambda _, value: _path(path.parent, value))
+    except msgspec.ValidationError as error:
+        hint = f"options of {kind.__name__}: {', '.join(kind.__struct_fields__)}"
+        raise ZhongjingError(f"{error}", where=path, hint=hint) from error
+
+
+def parameters(recipe: _Options) -> dict[str, Any]:
+    """The options of a recipe for a manifest: all but the places of files, which say nothing about the result."""
+    return {
+        name: _plain(getattr(recipe, name))
+        for name in recipe.__struct_fields__
+        if not isinstance(getattr(recipe, name), Path)
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, _Options):
+        return parameters(value)
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _path(folder: Path, value: Any) -> Path:
+    if not isinstance(value, str) or not value or "\x00" in value:
+        raise ValueError("expected a path")
+    return folder / value
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without its two traps: `1e-5` is a number, and a key given twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, "a key occurs twice", key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep=deep)
+
+    def construct_number(self, node: yaml.ScalarNode) -> float:
+        """A float; NaN and infinities are refused."""
+        number = float(super().construct_yaml_float(node))
+        if not math.isfinite(number):
+            raise yaml.constructor.ConstructorError(None, None, "NaN and infinities are no numbers", node.start_mark)
+        return number
+
+
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_number)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)

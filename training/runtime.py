@@ -1,0 +1,37 @@
+"""torch and transformers, set up the same way for every command: seeded, quiet, on the best device there is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from foundation.errors import needs_extra
+
+with needs_extra("train", "training"):
+    import torch
+    import transformers
+
+MAX_THREADS = 8
+
+
+def prepare() -> None:
+    """Use the processor cores this process may use, up to eight, and keep the libraries' own chatter away."""
+    torch.set_num_threads(min(MAX_THREADS, len(os.sched_getaffinity(0))))
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+
+
+@contextmanager
+def seeded(*seeds: int) -> Iterator[None]:
+    """Random numbers inside the block depend on `seeds` alone, and those outside are not disturbed."""
+    import numpy as np
+
+    with torch.random.fork_rng():
+        torch.manual_seed(int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0] >> np.uint64(1)))
+        yield
+
+
+def device() -> torch.device:
+    """The GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
