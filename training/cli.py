@@ -1,9 +1,68 @@
-"""Commands of this room."""
+"""Commands of this room: `zhongjing train …`, each run described by a recipe."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from foundation.cli import group, say
+
+RecipeFile = Annotated[Path, typer.Argument(help="YAML recipe; its relative paths start at its own folder")]
 
 
 def add_commands(app: typer.Typer) -> None:
     """Mount this room's commands."""
+    train = group("Generate answers, train a reward model and a policy, from exported files.")
+    train.command("generate")(generate)
+    train.command("reward")(reward)
+    train.command("ppo")(ppo)
+    app.add_typer(train, name="train")
+
+
+def generate(recipe: RecipeFile) -> None:
+    """Draw several answers to each prompt, from one or several models.
+
+    An interrupted run goes on where it stopped. Documented recipe: training/recipes/tiny/generate.yaml
+
+    Example: zhongjing train generate generate.yaml
+    """
+    from training.generate import generate as run
+    from training.recipes import GenerateRecipe, read_recipe
+
+    result = run(read_recipe(recipe, GenerateRecipe))
+    say(f"{result.outputs} answers to {result.prompts} prompts written to {result.output}")
+    say(
+        f"{result.reused} reused, {result.redrawn} redrawn, {result.near_identical} still near-identical, "
+        f"{result.empty} empty and left out, {result.truncated} prompts cut, "
+        f"{result.without_reference} without a doctor's reply"
+    )
+
+
+def reward(recipe: RecipeFile) -> None:
+    """Train a reward model from the experts' rankings, all pairs of a prompt at once.
+
+    Documented recipe: training/recipes/tiny/reward.yaml
+
+    Example: zhongjing train reward reward.yaml
+    """
+    from training.recipes import RewardRecipe, read_recipe
+    from training.reward import train_reward
+
+    result = train_reward(read_recipe(recipe, RewardRecipe))
+    say(result.summary())
+
+
+def ppo(recipe: RecipeFile) -> None:
+    """Train a policy against a reward model with PPO, and compare it with where it started.
+
+    Documented recipe: training/recipes/tiny/ppo.yaml
+
+    Example: zhongjing train ppo ppo.yaml
+    """
+    from training.ppo import train_ppo
+    from training.recipes import PPORecipe, read_recipe
+
+    result = train_ppo(read_recipe(recipe, PPORecipe))
+    say(result.summary())

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from corpus.records import Message
+from foundation.cli import warn
 from foundation.errors import ZhongjingError, needs_extra
 from foundation.files import existing_file, new_folder
 from foundation.manifest import FileEntry, entry_of, read_manifest, write_manifest
@@ -28,6 +29,7 @@ with needs_extra("train", "building a tiny model"):
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 KIND = "tiny-model"
+NOTICE = "not a real model: what it writes looks like Chinese and means nothing"
 DIALOGUES = 4_000
 WINDOW, BATCH, LEARNING_RATE, CONTEXT = 160, 8, 3e-3, 2048
 PAD, BOS, EOS, UNKNOWN = "<pad>", "<s>", "</s>", "<unk>"
@@ -100,6 +102,7 @@ def ensure_tiny(tiny: Tiny, folder: Path) -> None:
         manifest = read_manifest(folder, KIND)
         if manifest.parameters == parameters(tiny) and manifest.inputs == [_version_entry(tiny.corpus)]:
             return
+    warn(f"{folder}: building a tiny stand-in, {NOTICE}")
     build_tiny(
         tiny.corpus,
         folder,
