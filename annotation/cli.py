@@ -1,9 +1,226 @@
-"""Commands of this room."""
+"""Commands of this room: database, people, campaigns, export, the service and its worker."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from foundation.cli import group, say, warn
+from foundation.errors import ZhongjingError
+
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database", metavar="URL", help="Database; default $ZHONGJING_DATABASE_URL or sqlite:///zhongjing.db."
+    ),
+]
+CampaignName = Annotated[str | None, typer.Option("--campaign", help="Campaign; may be left out where there is one.")]
+Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 
 
 def add_commands(app: typer.Typer) -> None:
     """Mount this room's commands."""
+    database = group("The database of the service.")
+    database.command("upgrade")(upgrade)
+    people = group("People who may log in.")
+    people.callback()(_people)
+    people.command("add")(add)
+    rank = group("Ranking campaigns: create, simulate, watch.")
+    rank.command("create")(create)
+    rank.command("simulate")(simulate)
+    rank.command("status")(status)
+    app.add_typer(database, name="db")
+    database.callback()(_database)
+    app.add_typer(people, name="user")
+    app.add_typer(rank, name="rank")
+    app.command("export")(export)
+    app.command("serve")(serve)
+    app.command("worker")(worker)
+
+
+def _people() -> None:
+    """People who may log in."""
+
+
+def _database() -> None:
+    """The database of the service."""
+
+
+def upgrade(database: DatabaseUrl = None) -> None:
+    """Create the tables, or bring them up to date.
+
+    Example: zhongjing db upgrade --database postgresql://zhongjing@localhost/zhongjing
+    """
+    from annotation.database import parse_url, shown
+    from annotation.database import upgrade as migrate
+
+    say(f"{shown(parse_url(database))} is at revision {migrate(database)}")
+
+
+def add(
+    name: Annotated[str, typer.Argument(help="Name to log in with.")],
+    role: Annotated[str, typer.Option(help="expert, senior, curator, engineer or admin.")] = "expert",
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
+    database: DatabaseUrl = None,
+) -> None:
+    """Add a person who may log in; asks for the password.
+
+    Example: zhongjing user add 李医生 --role expert
+    """
+    from annotation.database import open_database
+    from annotation.people import add_user
+
+    password = _password(from_stdin=password_stdin)
+    with open_database(database).write() as session:
+        add_user(session, name=name, role=role, password=password)
+    say(f"added {role} {name}")
+
+
+def create(
+    prompts: Annotated[Path, typer.Option(help="prompts.jsonl of `corpus sample`.")],
+    outputs: Annotated[Path, typer.Option(help="outputs.jsonl of `train generate`.")],
+    experts: Annotated[str, typer.Option(help="all (real) experts, simulated, or names between commas.")] = "all",
+    overlap: Annotated[int | None, typer.Option(min=1, help="Experts per prompt; default: every one of them.")] = None,
+    name: Annotated[str, typer.Option(help="Name of the campaign.")] = "ranking",
+    seed: Seed = 0,
+    database: DatabaseUrl = None,
+) -> None:
+    """Make ranking tasks of prompts and their answers, and give them to experts.
+
+    Example: zhongjing rank create --prompts prompts.jsonl --outputs outputs.jsonl --experts simulated --overlap 6
+    """
+    from annotation.campaigns import create_campaign, sizes
+    from annotation.database import open_database
+    from annotation.inputs import read_outputs, read_prompts
+    from annotation.simulation import experts_chosen
+
+    asked, answers = read_prompts(prompts), read_outputs(outputs)
+    with open_database(database).write() as session:
+        people = experts_chosen(session, experts)
+        campaign = create_campaign(
+            session,
+            name=name,
+            prompts=asked,
+            outputs=answers,
+            experts=people,
+            overlap=overlap or len(people),
+            seed=seed,
+        )
+        tasks, assignments = sizes(session, campaign)
+    _warn_left_out(campaign.left_out)
+    say(f"campaign {name}: {tasks} tasks, {assignments} assignments to {len(people)} experts")
+
+
+def simulate(
+    campaign: CampaignName = None,
+    truth: Annotated[Path | None, typer.Option(help="JSON lines of output_id, quality; default: heuristic.")] = None,
+    seed: Seed = 0,
+    database: DatabaseUrl = None,
+) -> None:
+    """Let the simulated experts of a campaign rank what waits for them. They are no clinicians.
+
+    Example: zhongjing rank simulate --campaign ranking --seed 7
+    """
+    from annotation.campaigns import find_campaign
+    from annotation.database import open_database
+    from annotation.inputs import read_truth
+    from annotation.simulation import simulate as run
+
+    qualities = read_truth(truth) if truth else None
+    with open_database(database).write() as session:
+        done = run(session, find_campaign(session, campaign), seed=seed, truth=qualities)
+    if not done.rankings:
+        warn("no simulated expert has anything left to rank here")
+    say(f"{done.rankings} SIMULATED rankings by {done.experts} simulated experts; {done.waiting} wait for real experts")
+
+
+def status(campaign: CampaignName = None, database: DatabaseUrl = None) -> None:
+    """Show who has ranked how much and how far the experts agree.
+
+    Example: zhongjing rank status --campaign ranking
+    """
+    from annotation.campaigns import find_campaign
+    from annotation.database import open_database
+    from annotation.status import status_lines
+
+    with open_database(database).read() as session:
+        for line in status_lines(session, find_campaign(session, campaign)):
+            say(line)
+
+
+def export(
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    campaign: CampaignName = None,
+    test_share: Annotated[float, typer.Option(help="Share of the dialogues in the test split.")] = 0.2,
+    seed: Seed = 0,
+    database: DatabaseUrl = None,
+) -> None:
+    """Write rankings.jsonl, preferences.jsonl, a dataset card and a manifest.
+
+    Example: zhongjing export --campaign ranking --out release --seed 7
+    """
+    from annotation.campaigns import find_campaign
+    from annotation.database import open_database
+    from annotation.exports import export as write
+
+    with open_database(database).read() as session:
+        release = write(session, find_campaign(session, campaign), out, test_share=test_share, seed=seed)
+    simulated = f", {release.simulated_judgements} of the judgements SIMULATED" if release.simulated_judgements else ""
+    say(
+        f"{out}: {release.prompts} prompts, {release.judgements} judgements, {release.pairs} pairs "
+        f"({release.train_pairs} train, {release.test_pairs} test), {release.undecided_pairs} pairs undecided, "
+        f"{release.unranked} prompts unranked{simulated}"
+    )
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    data: Annotated[Path, typer.Option(help="Folder for what jobs write.")] = Path("zhongjing-data"),
+    database: DatabaseUrl = None,
+) -> None:
+    """Serve the pages where experts rank.
+
+    Example: zhongjing serve --port 8000
+    """
+    from annotation.web.server import run
+
+    run(host, port, data=data, database_url=database)
+
+
+def worker(
+    once: Annotated[bool, typer.Option("--once", help="Do what waits, then end.")] = False,
+    data: Annotated[Path, typer.Option(help="Folder for what jobs write.")] = Path("zhongjing-data"),
+    database: DatabaseUrl = None,
+) -> None:
+    """Do the jobs submitted on the pages: exports and corpus builds.
+
+    Example: zhongjing worker --once
+    """
+    from annotation.database import open_database
+    from annotation.worker import work
+
+    say(f"{work(open_database(database), data=data, once=once)} jobs done")
+
+
+def _password(*, from_stdin: bool) -> str:
+    import sys
+    from getpass import getpass
+
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise ZhongjingError("no terminal to ask for the password", hint="pipe it in with --password-stdin")
+    password = getpass("Password: ")
+    if getpass("Again: ") != password:
+        raise ZhongjingError("the two passwords differ")
+    return password
+
+
+def _warn_left_out(left_out: list[list[str]]) -> None:
+    from collections import Counter
+
+    for reason, count in sorted(Counter(reason for _, reason in left_out).items()):
+        warn(f"left out: {count} x {reason}")

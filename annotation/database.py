@@ -1,0 +1,168 @@
+"""The database: SQLite by default, PostgreSQL by one setting; the same code and constraints on both.
+
+Domain functions take a `Session` and never commit: the edge (a request, a command, a job step) opens one with
+`Database.read` or `Database.write` and its transaction ends there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib.resources import as_file, files
+from json import dumps
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.orm import Session
+
+from foundation.errors import ZhongjingError
+
+DEFAULT_URL = "sqlite:///zhongjing.db"
+VARIABLE = "ZHONGJING_DATABASE_URL"
+BUSY_TIMEOUT_MS = 30_000
+
+
+class Database:
+    """An engine and the two kinds of transaction the service uses."""
+
+    def __init__(self, url: str | None = None) -> None:
+        self.url = parse_url(url)
+        self.engine = _engine(self.url)
+        self._writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session whose changes, if any, are thrown away."""
+        with Session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session committed on a clean exit and rolled back otherwise; on SQLite it holds the write lock."""
+        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def open_database(url: str | None = None) -> Database:
+    """A database ready for work: an empty SQLite file is migrated, anything else out of date is an error."""
+    database = Database(url)
+    revision, newest = current_revision(database), newest_revision()
+    if (
+        revision is None
+        and database.url.get_backend_name() == "sqlite"
+        and not inspect(database.engine).get_table_names()
+    ):
+        upgrade(url)
+    elif revision != newest:
+        state = "has no tables of ours" if revision is None else f"is at revision {revision}, the program at {newest}"
+        raise ZhongjingError(f"this database {state}", where=shown(database.url), hint="run: zhongjing db upgrade")
+    return database
+
+
+def upgrade(url: str | None = None, revision: str = "head") -> str:
+    """Migrate the database to `revision`; returns the revision it now has."""
+    _migrate(url, partial(command.upgrade, revision=revision))
+    return newest_revision() if revision == "head" else revision
+
+
+def downgrade(url: str | None, revision: str) -> None:
+    """Migrate the database back to `revision` ("base" empties it)."""
+    _migrate(url, partial(command.downgrade, revision=revision))
+
+
+def newest_revision() -> str:
+    """The revision the models of this program need."""
+    with as_file(files("annotation").joinpath("migrations")) as folder:
+        head = ScriptDirectory(str(folder)).get_current_head()
+    if head is None:
+        raise ZhongjingError("the program has no migrations", hint="install it again")
+    return head
+
+
+def current_revision(database: Database) -> str | None:
+    """The revision the database is at, None where it was never migrated."""
+    with reachable(database.url), database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def parse_url(url: str | None) -> URL:
+    """`url`, else the environment's, else the default; a driver is filled in for PostgreSQL."""
+    text = url or os.environ.get(VARIABLE) or DEFAULT_URL
+    try:
+        parsed = make_url(text)
+        backend = parsed.get_backend_name()
+    except ArgumentError as error:
+        raise ZhongjingError(
+            "this is not a database URL", hint=f"for example {DEFAULT_URL} or postgresql://user:password@host/name"
+        ) from error
+    if backend in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise ZhongjingError(f"{backend} is not supported", hint="use sqlite:/// or postgresql://")
+    return parsed
+
+
+def shown(url: URL) -> str:
+    """The URL as it may be printed, without its password."""
+    return url.render_as_string(hide_password=True)
+
+
+@contextmanager
+def reachable(url: URL) -> Iterator[None]:
+    """Turn a failed connection into a message a person can act on."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise ZhongjingError(
+            f"the database does not answer ({type(error.orig).__name__})",
+            where=shown(url),
+            hint="check that it runs, that it is a database, and the URL",
+        ) from error
+
+
+def _is_empty_sqlite(database: Database) -> bool:
+    return database.url.get_backend_name() == "sqlite" and not inspect(database.engine).get_table_names()
+
+
+def _migrate(url: str | None, step: Any) -> None:
+    database = Database(url)
+    with as_file(files("annotation").joinpath("migrations")) as folder:
+        config = Config()
+        config.set_main_option("script_location", str(folder).replace("%", "%%"))
+        with reachable(database.url), database.engine.connect() as connection:
+            config.attributes["connection"] = connection
+            step(config)
+    database.close()
+
+
+def _engine(url: URL) -> Engine:
+    serializer = partial(dumps, ensure_ascii=False, separators=(",", ":"))
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, json_serializer=serializer, pool_pre_ping=True)
+    engine = create_engine(url, json_serializer=serializer)
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    """WAL lets readers go on while one writes; FULL makes a commit survive a power cut."""
+    connection.isolation_level = None
+    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes the write lock at once: taking it later would fail where another writer came between."""
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))

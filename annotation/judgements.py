@@ -1,0 +1,68 @@
+"""What the experts of a campaign decided, read back in one order whatever order it was stored in."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from annotation.models import Assignment, Campaign, Ranking, Task, User
+from corpus.records import Judgement, Prompt, Response, Tiers
+
+
+class JudgedTask(msgspec.Struct, frozen=True, kw_only=True):
+    """A task with the newest judgement of each expert, sorted by name; `decided` is a senior expert's order."""
+
+    task_id: int
+    prompt: Prompt
+    responses: list[Response]
+    judgements: list[Judgement]
+    decided: Tiers | None = None
+
+    def tiers(self, dimension: str = "overall") -> list[Tiers]:
+        """The judgements of one dimension, as tiers."""
+        return [judgement.tiers for judgement in self.judgements if judgement.dimension == dimension]
+
+
+def judged_tasks(session: Session, campaign: Campaign) -> list[JudgedTask]:
+    """All tasks of the campaign by prompt id, those without judgements too."""
+    query = (
+        select(Task)
+        .where(Task.campaign_id == campaign.id)
+        .order_by(Task.prompt_id)
+        .options(selectinload(Task.responses), selectinload(Task.adjudications))
+    )
+    judgements = _newest(session, campaign)
+    return [
+        JudgedTask(
+            task_id=task.id,
+            prompt=msgspec.convert(task.prompt, Prompt),
+            responses=[Response(output_id=a.output_id, text=a.text, model=a.model) for a in task.responses],
+            judgements=judgements[task.id],
+            decided=task.adjudications[-1].tiers if task.adjudications else None,
+        )
+        for task in sorted(session.scalars(query), key=lambda task: task.prompt_id)
+    ]
+
+
+def _newest(session: Session, campaign: Campaign) -> dict[int, list[Judgement]]:
+    query = (
+        select(Assignment.task_id, User.name, User.simulated, Ranking)
+        .join(Ranking, Ranking.assignment_id == Assignment.id)
+        .join(User, User.id == Assignment.expert_id)
+        .where(Assignment.campaign_id == campaign.id)
+        .order_by(Ranking.version)
+    )
+    newest: dict[int, dict[tuple[str, str], Judgement]] = defaultdict(dict)
+    for task_id, expert, simulated, ranking in session.execute(query):
+        newest[task_id][expert, ranking.dimension] = Judgement(
+            expert=expert,
+            dimension=ranking.dimension,
+            tiers=ranking.tiers,
+            seconds=ranking.seconds,
+            guideline_version=ranking.guideline_version,
+            simulated=simulated,
+        )
+    return defaultdict(list, {task: [found[key] for key in sorted(found)] for task, found in newest.items()})

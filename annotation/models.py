@@ -1,0 +1,274 @@
+"""The tables. What must always hold is a constraint here, so that no crash or race can break it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from corpus.records import Dimension, Tiers
+
+ROLES = ("expert", "senior", "curator", "engineer", "admin")
+DIMENSIONS = ("overall", "safety", "professionalism", "fluency")
+JOB_STATES = ("queued", "running", "done", "failed", "cancelled")
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Utc(TypeDecorator[datetime]):
+    """A moment with its time zone, which SQLite would forget."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Store in UTC; a moment without a zone is a mistake of ours."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Read as UTC."""
+        return value.replace(tzinfo=value.tzinfo or UTC) if value else None
+
+
+def now() -> datetime:
+    """This moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    """A constraint that `column` holds one of `values`."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+class Base(DeclarativeBase):
+    """Common ground of all tables: a numeric key, named constraints, exact types."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012
+        datetime: Utc,
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+        list[str]: JSON,
+        Tiers: JSON,
+        str: Text,
+    }
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+
+
+class User(Base):
+    """A person, or a simulated expert, who can never log in and states how reliable it is."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        one_of("role", ROLES),
+        CheckConstraint("length(name) BETWEEN 1 AND 100", name="name"),
+        CheckConstraint("simulated = (reliability IS NOT NULL)", name="simulated"),
+        CheckConstraint("NOT simulated OR password_hash IS NULL", name="no_simulated_login"),
+        CheckConstraint("reliability IS NULL OR reliability BETWEEN 0.5 AND 1", name="reliability"),
+    )
+
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    role: Mapped[str] = mapped_column(String(20))
+    password_hash: Mapped[str | None]
+    simulated: Mapped[bool] = mapped_column(default=False)
+    reliability: Mapped[float | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Login(Base):
+    """A browser that is logged in. Only a hash of its token is kept."""
+
+    __tablename__ = "sessions"
+
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    expires_at: Mapped[datetime]
+    user: Mapped[User] = relationship(lazy="raise")
+
+
+class LoginFailure(Base):
+    """A wrong password, counted against the name that was tried."""
+
+    __tablename__ = "login_failures"
+    __table_args__ = (Index(None, "name_hash", "at"),)
+
+    name_hash: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Campaign(Base):
+    """A round of ranking. `left_out` lists what was not made a task, as [id, reason]."""
+
+    __tablename__ = "campaigns"
+    __table_args__ = (
+        CheckConstraint("overlap >= 1", name="overlap"),
+        CheckConstraint("length(name) BETWEEN 1 AND 100", name="name"),
+    )
+
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    overlap: Mapped[int]
+    guideline_version: Mapped[str] = mapped_column(String(50))
+    seed: Mapped[int] = mapped_column(BigInteger)
+    dimensions: Mapped[list[Dimension]] = mapped_column(JSON)
+    left_out: Mapped[list[Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Task(Base):
+    """One prompt of a campaign. `prompt` is a `corpus.records.Prompt`."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "prompt_id"),
+        UniqueConstraint("campaign_id", "position"),
+        UniqueConstraint("id", "campaign_id"),
+    )
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    position: Mapped[int]
+    prompt_id: Mapped[str] = mapped_column(String(100))
+    prompt: Mapped[dict[str, Any]]
+    responses: Mapped[list[Answer]] = relationship(lazy="raise", order_by="Answer.output_id")
+    assignments: Mapped[list[Assignment]] = relationship(lazy="raise", back_populates="task", viewonly=True)
+    adjudications: Mapped[list[Adjudication]] = relationship(lazy="raise", order_by="Adjudication.version")
+
+
+class Answer(Base):
+    """One of the K answers of a task. `merged` names outputs with the very same text."""
+
+    __tablename__ = "responses"
+    __table_args__ = (UniqueConstraint("task_id", "output_id"),)
+
+    task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id"))
+    output_id: Mapped[str] = mapped_column(String(100))
+    text: Mapped[str]
+    model: Mapped[str]
+    merged: Mapped[list[str]]
+
+
+class Assignment(Base):
+    """A task given to an expert. `shown` is her own order of the answers, as [opaque label, output_id]."""
+
+    __tablename__ = "assignments"
+    __table_args__ = (
+        ForeignKeyConstraint(["task_id", "campaign_id"], ["tasks.id", "tasks.campaign_id"]),
+        UniqueConstraint("task_id", "expert_id"),
+        UniqueConstraint("campaign_id", "expert_id", "position"),
+        Index(None, "expert_id", "completed_at", "campaign_id", "position"),
+    )
+
+    task_id: Mapped[int] = mapped_column(Id)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    expert_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    position: Mapped[int]
+    shown: Mapped[list[Any]]
+    opened_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+    task: Mapped[Task] = relationship(lazy="raise", back_populates="assignments")
+    campaign: Mapped[Campaign] = relationship(lazy="raise", viewonly=True)
+    expert: Mapped[User] = relationship(lazy="raise")
+    rankings: Mapped[list[Ranking]] = relationship(lazy="raise", order_by="Ranking.version")
+
+
+class Ranking(Base):
+    """What an expert decided, never changed: an edit is a new version. `tiers` holds output ids, best first."""
+
+    __tablename__ = "rankings"
+    __table_args__ = (
+        UniqueConstraint("assignment_id", "dimension", "version"),
+        one_of("dimension", DIMENSIONS),
+        CheckConstraint("version >= 1", name="version"),
+        CheckConstraint("seconds BETWEEN 0 AND 1000000", name="seconds"),
+    )
+
+    assignment_id: Mapped[int] = mapped_column(ForeignKey("assignments.id"))
+    dimension: Mapped[Dimension] = mapped_column(String(20))
+    version: Mapped[int]
+    tiers: Mapped[Tiers]
+    key: Mapped[str] = mapped_column(String(100), unique=True)
+    seconds: Mapped[float]
+    guideline_version: Mapped[str] = mapped_column(String(50))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Adjudication(Base):
+    """A senior expert's decision on a task, with her reason; the rankings stay as they are."""
+
+    __tablename__ = "adjudications"
+    __table_args__ = (
+        UniqueConstraint("task_id", "version"),
+        CheckConstraint("version >= 1", name="version"),
+        CheckConstraint("length(reason) >= 1", name="reason"),
+    )
+
+    task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id"))
+    senior_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    version: Mapped[int]
+    tiers: Mapped[Tiers]
+    reason: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Job(Base):
+    """Work for a worker. `fence` grows with every lease, so that a worker which lost its lease cannot finish."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        one_of("state", JOB_STATES),
+        CheckConstraint("(state = 'running') = (lease_owner IS NOT NULL)", name="lease"),
+        CheckConstraint("(lease_owner IS NULL) = (lease_until IS NULL)", name="lease_until"),
+        CheckConstraint("attempts >= 0", name="attempts"),
+        Index(None, "state", "run_after"),
+    )
+
+    kind: Mapped[str] = mapped_column(String(50))
+    payload: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(20), default="queued")
+    attempts: Mapped[int] = mapped_column(default=0)
+    run_after: Mapped[datetime] = mapped_column(default=now)
+    lease_owner: Mapped[str | None] = mapped_column(String(100))
+    lease_until: Mapped[datetime | None]
+    fence: Mapped[int] = mapped_column(default=0)
+    cursor: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    error: Mapped[str | None]
+    submitted_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class AuditEntry(Base):
+    """Who did what, when."""
+
+    __tablename__ = "audit_log"
+
+    at: Mapped[datetime] = mapped_column(default=now)
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    action: Mapped[str] = mapped_column(String(50))
+    subject: Mapped[str] = mapped_column(String(200))

@@ -1,0 +1,49 @@
+"""A campaign's progress and agreement as lines of text."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from sqlalchemy.orm import Session
+
+from annotation.agreement import AgreementSummary, ExpertAgreement, agreement
+from annotation.models import Campaign
+
+HEAD = f"{'ranked':>8} {'assigned':>8} {'agree':>6} {'tau-b':>6} {'stated':>6} {'sec':>5}  expert"
+
+
+def status_lines(session: Session, campaign: Campaign) -> list[str]:
+    """Progress per expert, simulated ones marked, then the agreement of all."""
+    summary = agreement(session, campaign)
+    mark = " (SIMULATED experts among them)" if summary.simulated else ""
+    return [
+        f"{campaign.name}: {summary.tasks} prompts, {summary.judged_tasks} ranked, {summary.judgements} rankings{mark}",
+        HEAD,
+        *map(_expert_line, summary.experts),
+        _agreement_line(summary),
+        *_left_out(campaign),
+    ]
+
+
+def figure(value: float | None, digits: int = 2) -> str:
+    """A number, or a dash where the data cannot tell."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _expert_line(row: ExpertAgreement) -> str:
+    numbers = f"{figure(row.agreement):>6} {figure(row.tau_b):>6} {figure(row.stated_reliability):>6}"
+    mark = "  [SIMULATED]" if row.simulated else ""
+    return f"{row.ranked:>8} {row.assigned:>8} {numbers} {figure(row.median_seconds, 0):>5}  {row.expert}{mark}"
+
+
+def _agreement_line(summary: AgreementSummary) -> str:
+    return (
+        f"alpha {figure(summary.alpha)} · W {figure(summary.kendall_w)} · tau-b {figure(summary.tau_b)} · "
+        f"pairs ordered alike {figure(summary.pair_agreement)} · "
+        f"{len(summary.needs_adjudication)} prompts need a senior expert"
+    )
+
+
+def _left_out(campaign: Campaign) -> list[str]:
+    reasons = Counter(reason for _, reason in campaign.left_out)
+    return [f"left out: {count} x {reason}" for reason, count in sorted(reasons.items())]

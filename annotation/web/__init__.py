@@ -1,0 +1,1 @@
+"""The pages: login, the queue, the ranking page, status, jobs."""
