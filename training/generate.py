@@ -17,7 +17,7 @@ from foundation.progress import progress
 from training.models import encode_prompt, entry_of_model, load_causal, model_folder
 from training.partial import Partial
 from training.recipes import REFERENCE, Answerer, GenerateRecipe, parameters
-from training.runtime import prepare, seeded
+from training.runtime import device, prepare, seeded
 
 with needs_extra("train", "generating answers"):
     import torch
@@ -107,12 +107,20 @@ def read_prompts(path: Path) -> list[Prompt]:
 
 
 def draw_texts(model: Any, tokenizer: Any, prompts: Sequence[list[int]], config: Any) -> list[str]:
-    """One answer per tokenised prompt: left padding, positions from the first real token, key-value cache."""
-    inputs = tokenizer.pad({"input_ids": list(prompts)}, return_tensors="pt").to(model.device)
+    """One answer per tokenised prompt."""
+    _, _, new = draw_tokens(model, tokenizer, prompts, config)
+    return [text.strip() for text in tokenizer.batch_decode(new, skip_special_tokens=True)]
+
+
+def draw_tokens(
+    model: Any, tokenizer: Any, prompts: Sequence[list[int]], config: Any
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Prompts padded on the left (B, Q), where they are real (B, Q), and one answer each (B, R): with a key-value
+    cache, and positions that count from the first real token."""
+    inputs = tokenizer.pad({"input_ids": list(prompts)}, padding_side="left", return_tensors="pt").to(device())
     with torch.no_grad():
         sequences = model.generate(**inputs, generation_config=config)
-    new = sequences[:, inputs["input_ids"].shape[1] :]
-    return [text.strip() for text in tokenizer.batch_decode(new, skip_special_tokens=True)]
+    return inputs["input_ids"], inputs["attention_mask"], sequences[:, inputs["input_ids"].shape[1] :]
 
 
 def decoding_config(tokenizer: Any, *, temperature: float, top_p: float = 1.0, max_new_tokens: int) -> Any:

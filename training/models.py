@@ -32,6 +32,15 @@ def load_classifier(folder: Path, attention: str) -> tuple[Any, Any]:
     return model, tokenizer
 
 
+def save(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Write what `from_pretrained` reads, readable by whoever may read the folder."""
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    mode = (folder / "config.json").stat().st_mode
+    for file in folder.iterdir():
+        file.chmod(mode)
+
+
 def entry_of_model(folder: Path) -> FileEntry:
     """How a manifest names a model: by its own manifest, else by its configuration."""
     return entry_of(folder if (folder / "manifest.json").is_file() else folder / "config.json")
@@ -55,11 +64,21 @@ def encode_prompt(tokenizer: Any, messages: Sequence[Message], limit: int) -> tu
 
     Over `limit` the oldest turns go first (a system message stays), then the first tokens of the last turn.
     """
-    for kept in _shorter(messages):
+    for kept in shorter(messages):
         tokens = render(tokenizer, kept)
         if len(tokens) <= limit:
             return tokens, len(kept) < len(messages)
     return tokens[-limit:], True
+
+
+def shorter(messages: Sequence[Message]) -> Iterator[list[Message]]:
+    """All messages, then fewer and fewer of the newest, each time starting with the patient."""
+    system = [message for message in messages if message.role == "system"]
+    turns = [message for message in messages if message.role != "system"]
+    yield list(messages)
+    for start in range(1, len(turns)):
+        if turns[start].role == "user":
+            yield system + turns[start:]
 
 
 def render(tokenizer: Any, messages: Sequence[Message], answer: str | None = None) -> list[int]:
@@ -69,16 +88,6 @@ def render(tokenizer: Any, messages: Sequence[Message], answer: str | None = Non
         plain.append({"role": "assistant", "content": answer})
     tokens = tokenizer.apply_chat_template(plain, add_generation_prompt=answer is None, return_dict=False)
     return list(tokens)
-
-
-def _shorter(messages: Sequence[Message]) -> Iterator[list[Message]]:
-    """All messages, then fewer and fewer of the newest, each time starting with the patient."""
-    system = [message for message in messages if message.role == "system"]
-    turns = [message for message in messages if message.role != "system"]
-    yield list(messages)
-    for start in range(1, len(turns)):
-        if turns[start].role == "user":
-            yield system + turns[start:]
 
 
 def _load(folder: Path, kind: Any, **options: Any) -> tuple[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,7 @@ def prepare() -> None:
     """Use the processor cores this process may use, up to eight, and keep the libraries' own chatter away."""
     torch.set_num_threads(min(MAX_THREADS, len(os.sched_getaffinity(0))))
     transformers.utils.logging.set_verbosity_error()
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
     transformers.utils.logging.disable_progress_bar()
 
 

@@ -20,6 +20,7 @@ from foundation.errors import ZhongjingError, needs_extra
 from foundation.files import existing_file, new_folder
 from foundation.manifest import FileEntry, entry_of, read_manifest, write_manifest
 from foundation.progress import progress, track
+from training.models import save
 from training.recipes import Tiny, parameters
 from training.runtime import device, prepare, seeded
 
@@ -87,8 +88,7 @@ def build_tiny(
     )
     options = {"vocabulary": vocabulary, "hidden": hidden, "layers": layers, "steps": steps, "seed": seed}
     with new_folder(out) as folder:
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        save(model, tokenizer, folder)
         counts = {"parameters": result.parameters, "vocabulary": result.vocabulary, "dialogues": result.dialogues}
         write_manifest(
             folder, kind=KIND, name=out.name, inputs=[_version_entry(version)], parameters=options, counts=counts

@@ -1,0 +1,73 @@
+"""A trained reward model at work: rewards of answers with mean 0 and standard deviation 1 on what it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from corpus.records import Message
+from foundation.errors import ZhongjingError, needs_extra
+from foundation.files import existing_file
+from foundation.manifest import read_manifest
+from training.models import load_classifier
+from training.packing import Row, collate, encode_answers, scores
+from training.runtime import device
+
+with needs_extra("train", "scoring answers"):
+    import torch
+
+KIND = "reward-model"
+NORMALISATION = "reward_normalisation.json"
+ROWS = 16
+
+
+class Normalisation(msgspec.Struct, frozen=True, kw_only=True):
+    """reward = (score - mean) / standard_deviation, both taken over `answers` training answers. `max_tokens` and
+    `attention` are how the model was trained."""
+
+    mean: float
+    standard_deviation: float
+    answers: int
+    max_tokens: int
+    attention: str
+
+
+class RewardModel:
+    """A folder written by `train reward`, loaded."""
+
+    def __init__(self, folder: Path) -> None:
+        read_manifest(folder, KIND)
+        self.normalisation = _read_normalisation(folder / NORMALISATION)
+        self.model, self.tokenizer = load_classifier(folder, self.normalisation.attention)
+
+    def rewards(self, prompts: Sequence[Sequence[Message]], answers: Sequence[Sequence[str]]) -> list[list[float]]:
+        """Normalised rewards of each prompt's answers."""
+        rows = [
+            encode_answers(self.tokenizer, prompt, texts, self.normalisation.max_tokens)
+            for prompt, texts in zip(prompts, answers, strict=True)
+        ]
+        shift, scale = self.normalisation.mean, self.normalisation.standard_deviation
+        return [[(score - shift) / scale for score in row] for row in raw_scores(self.model, self.tokenizer, rows)]
+
+
+def raw_scores(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[list[float]]:
+    """Scores as the model gives them, in the order of `rows`; rows of similar length go together."""
+    order = sorted(range(len(rows)), key=lambda place: len(rows[place].shared) + sum(map(len, rows[place].own)))
+    result: list[list[float]] = [[] for _ in rows]
+    with torch.no_grad():
+        for start in range(0, len(order), ROWS):
+            places = order[start : start + ROWS]
+            batch = collate([rows[place] for place in places], tokenizer.pad_token_id, device())
+            for place, row in zip(places, scores(model, batch).tolist(), strict=True):
+                result[place] = row[: len(rows[place].own)]
+    return result
+
+
+def _read_normalisation(path: Path) -> Normalisation:
+    try:
+        return msgspec.json.decode(existing_file(path).read_bytes(), type=Normalisation)
+    except msgspec.DecodeError as error:
+        raise ZhongjingError(f"this file cannot be read: {error}", where=path) from error
