@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from rapidfuzz import fuzz
 
-from corpus.records import Decoding, Message, ModelOutput, Prompt, make_id
+from corpus.records import Decoding, ModelOutput, Prompt, make_id
 from foundation.errors import ZhongjingError, needs_extra
 from foundation.files import sha256_of
 from foundation.jsonl import read_records, write_records
@@ -69,6 +69,8 @@ def generate(recipe: GenerateRecipe) -> GenerateResult:
     that was interrupted ends with the same bytes as one that was not.
     """
     prepare()
+    if recipe.output.is_dir():
+        raise ZhongjingError("this is a folder, the output is a file", where=recipe.output)
     prompts = read_prompts(recipe.prompts)
     folders = [model_folder(model, recipe.output) for model in recipe.models]
     tally = Tally()
@@ -174,9 +176,7 @@ def _drawer(
     chunk: Sequence[Prompt],
 ) -> tuple[Draw, set[str]]:
     """A function that answers some prompts of a batch in its n-th round, and the ids of prompts that were cut."""
-    coded = {
-        prompt.prompt_id: encode_prompt(tokenizer, prompt.messages, recipe.max_prompt_tokens) for prompt in chunk
-    }
+    coded = {prompt.prompt_id: encode_prompt(tokenizer, prompt.messages, recipe.max_prompt_tokens) for prompt in chunk}
     config = decoding_config(
         tokenizer,
         temperature=answerer.temperature,

@@ -9,6 +9,7 @@ from typing import Any
 
 from corpus.records import Message
 from foundation.errors import ZhongjingError, needs_extra
+from foundation.files import refuse_existing
 from foundation.manifest import FileEntry, entry_of, read_manifest
 from training.recipes import Model
 from training.runtime import device
@@ -30,6 +31,13 @@ def load_classifier(folder: Path, attention: str) -> tuple[Any, Any]:
     if not hasattr(model, "score"):
         raise ZhongjingError("this model has no linear score head; decoder models such as Llama do", where=folder)
     return model, tokenizer
+
+
+def claim(folder: Path, kind: str) -> None:
+    """Refuse to replace a folder that is not an earlier output of the same kind."""
+    refuse_existing(folder, replace=True)
+    if folder.is_dir() and any(folder.iterdir()):
+        read_manifest(folder, kind)
 
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from foundation.cli import warn
+from foundation.errors import ZhongjingError
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -48,9 +49,12 @@ class Partial(Generic[Record]):
         self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> Partial[Record]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        good = self._read() if self.path.is_file() else 0
-        self._stream = self.path.open("r+b" if good else "wb")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            good = self._read() if self.path.is_file() else 0
+            self._stream = self.path.open("r+b" if good else "wb")
+        except OSError as error:
+            raise ZhongjingError(f"cannot be written: {error.strerror}", where=self.path) from error
         self._stream.truncate(good)
         self._stream.seek(good)
         if not good:

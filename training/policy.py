@@ -103,9 +103,7 @@ class SamplePair(msgspec.Struct, frozen=True, kw_only=True):
     reward_after: float
 
 
-def hold_out(
-    prompts: Sequence[Prompt], share: float, seed: int, path: Path
-) -> tuple[list[Prompt], list[Prompt]]:
+def hold_out(prompts: Sequence[Prompt], share: float, seed: int, path: Path) -> tuple[list[Prompt], list[Prompt]]:
     """Training and held-out prompts; those of one dialogue stay together."""
     dialogues = sorted({prompt.dialogue_id for prompt in prompts})
     if len(dialogues) < 2:

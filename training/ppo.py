@@ -17,11 +17,11 @@ from corpus.records import Prompt
 from foundation.errors import ZhongjingError, needs_extra
 from foundation.progress import progress
 from training.generate import decoding_config, draw_tokens, read_prompts
-from training.models import encode_prompt, load_causal, model_folder
-from training.policy import PPOResult, PPOStep, compare, hold_out, sample, save_policy
+from training.models import claim, encode_prompt, load_causal, model_folder
+from training.policy import KIND, PPOResult, PPOStep, compare, hold_out, sample, save_policy
 from training.recipes import PPORecipe
 from training.reward import adapted
-from training.runtime import device, prepare, seeded
+from training.runtime import descend, device, prepare, seeded
 from training.scoring import RewardModel
 
 with needs_extra("train", "training with PPO"):
@@ -58,6 +58,7 @@ class Losses(msgspec.Struct):
 def train_ppo(recipe: PPORecipe) -> PPOResult:
     """Train a policy, compare it with where it started on prompts held out, write the policy folder."""
     prepare()
+    claim(recipe.output, KIND)
     train, held_out = hold_out(read_prompts(recipe.prompts), recipe.held_out, recipe.seed, recipe.prompts)
     base = model_folder(recipe.model, recipe.output)
     reward_model = RewardModel(recipe.reward_model)
@@ -137,7 +138,8 @@ def roll_out(
     texts = [text.strip() for text in tokenizer.batch_decode(answer, skip_special_tokens=True)]
     rewards = reward_model.rewards([prompt.messages for prompt in prompts], [[text] for text in texts])
     tokens, real = torch.cat([query, answer], 1), torch.cat([real_query, mask.long()], 1)
-    logprobs, values, reference = (torch.cat(parts) for parts in zip(*_opinions(actor, tokens, real, recipe, mask)))
+    opinions = zip(*_opinions(actor, tokens, real, recipe, mask), strict=True)
+    logprobs, values, reference = (torch.cat(parts) for parts in opinions)
     blank = torch.zeros_like(values)
     scores = penalise(torch.tensor(rewards, device=device()).squeeze(1), ends.any(1), recipe.missing_end_score)
     return Rollout(tokens, real, mask, logprobs, reference, values, blank, blank, scores)
@@ -252,10 +254,7 @@ def _update(
                 logprobs, rollout.logprobs[part], rollout.advantages[part], mask, recipe.clip
             )
             value = value_loss(values, old_values, rollout.returns[part], mask, recipe.value_clip)
-            optimizer.zero_grad()
-            (policy + recipe.value_coefficient * value).backward()
-            torch.nn.utils.clip_grad_norm_(weights, recipe.max_grad_norm)
-            optimizer.step()
+            descend(policy + recipe.value_coefficient * value, optimizer, weights, recipe.max_grad_norm)
             yield Losses(policy.item(), value.item(), clipped.item(), (ratio - 1).abs().max().item())
 
 

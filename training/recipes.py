@@ -36,7 +36,7 @@ class _Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Options by name; an unknown name is refused."""
 
 
-class Tiny(_Options, kw_only=True):
+class Tiny(_Options, kw_only=True, frozen=True):
     """How to build a tiny stand-in where no real model is at hand."""
 
     corpus: Annotated[Path, _help("folder of a data set version: its dialogues train tokenizer and model")]
@@ -47,7 +47,7 @@ class Tiny(_Options, kw_only=True):
     seed: Annotated[Natural, _help("seed of weights and of the order of the data")] = 0
 
 
-class Model(_Options, kw_only=True):
+class Model(_Options, kw_only=True, frozen=True):
     """Where a model is. Without a `path`, or with nothing there yet, `tiny` says how to build a stand-in."""
 
     path: Annotated[Path | None, _help("folder of a model as transformers writes it")] = None
@@ -58,14 +58,14 @@ class Model(_Options, kw_only=True):
             raise ValueError("a model needs `path` or `tiny`")
 
 
-class Lora(_Options, kw_only=True):
+class Lora(_Options, kw_only=True, frozen=True):
     """Low-rank adapters (arXiv 2106.09685) on every linear layer of the trunk."""
 
     rank: Annotated[Count, _help("rank r of the adapters")] = 32
     alpha: Annotated[Positive, _help("scale: adapters count alpha / r")] = 64.0
 
 
-class Answerer(Model, kw_only=True):
+class Answerer(Model, kw_only=True, frozen=True):
     """A model that answers, and how."""
 
     name: Annotated[str, Meta(min_length=1, description="name written into `outputs.jsonl`")]
@@ -82,7 +82,7 @@ class Answerer(Model, kw_only=True):
             raise ValueError(f"the name {REFERENCE} belongs to the doctor's real reply")
 
 
-class GenerateRecipe(_Options, kw_only=True):
+class GenerateRecipe(_Options, kw_only=True, frozen=True):
     """K answers per prompt: the `answers` of all models, and the doctor's own reply where asked for."""
 
     prompts: Annotated[Path, _help("prompts.jsonl")]
@@ -101,7 +101,7 @@ class GenerateRecipe(_Options, kw_only=True):
             raise ValueError("two models have the same name")
 
 
-class RewardRecipe(_Options, kw_only=True):
+class RewardRecipe(_Options, kw_only=True, frozen=True):
     """A reward model from rankings: pairwise loss over all pairs of a prompt at once."""
 
     rankings: Annotated[Path, _help("rankings.jsonl of a release")]
@@ -119,7 +119,7 @@ class RewardRecipe(_Options, kw_only=True):
     seed: Annotated[Natural, _help("seed of the head, the adapters and the order of prompts")] = 0
 
 
-class PPORecipe(_Options, kw_only=True):
+class PPORecipe(_Options, kw_only=True, frozen=True):
     """PPO against a reward model, after InstructGPT (arXiv 2203.02155) and the N implementation details
     of RLHF with PPO (Huang et al., 2023), whose values are the defaults where there is no comment."""
 

@@ -16,11 +16,11 @@ from foundation.jsonl import write_records
 from foundation.manifest import entry_of, write_manifest
 from foundation.progress import progress
 from training.measures import interval, kendall_tau, mean, pair_hits
-from training.models import entry_of_model, load_classifier, model_folder, save
+from training.models import claim, entry_of_model, load_classifier, model_folder, save
 from training.packing import Row, collate, encode_answers, scores
 from training.rankings import Example, Pair, read_rankings
 from training.recipes import Lora, RewardRecipe, parameters
-from training.runtime import device, prepare, seeded
+from training.runtime import descend, device, prepare, seeded
 from training.scoring import KIND, NORMALISATION, Normalisation, raw_scores
 
 with needs_extra("train", "training a reward model"):
@@ -90,6 +90,7 @@ class RewardResult(msgspec.Struct, frozen=True, kw_only=True):
 def train_reward(recipe: RewardRecipe) -> RewardResult:
     """Train on the rankings' train split, measure on their test split, write the model folder."""
     prepare()
+    claim(recipe.output, KIND)
     rankings = read_rankings(recipe.rankings, weight_by_margin=recipe.weight_by_margin)
     base = model_folder(recipe.model, recipe.output)
     with seeded(recipe.seed, 1):
@@ -157,19 +158,16 @@ def _train(
         for epoch, places in _batches(len(rows), recipe):
             batch = collate([rows[place] for place in places], tokenizer.pad_token_id, device())
             loss = kwise_loss(scores(model, batch), [examples[place].pairs for place in places])
-            optimizer.zero_grad()
-            loss.backward()
-            norm = torch.nn.utils.clip_grad_norm_(weights, recipe.max_grad_norm)
-            if not torch.isfinite(loss) or not torch.isfinite(norm):
+            rate = float(schedule.get_last_lr()[0])
+            norm = descend(loss, optimizer, weights, recipe.max_grad_norm)
+            if not math.isfinite(loss.item()) or not math.isfinite(norm):
                 raise _not_finite(len(history) + 1, [examples[place].prompt_id for place in places])
-            rate = schedule.get_last_lr()[0]
-            optimizer.step()
             schedule.step()
             step = RewardStep(
                 step=len(history) + 1,
                 epoch=epoch,
                 loss=round(loss.item(), 6),
-                gradient_norm=round(norm.item(), 6),
+                gradient_norm=round(norm, 6),
                 learning_rate=rate,
             )
             history.append(step)
@@ -201,11 +199,7 @@ def _not_finite(step: int, prompt_ids: Sequence[str]) -> ZhongjingError:
 
 
 def _hits(examples: Sequence[Example], scored: Sequence[Sequence[float]]) -> list[float]:
-    return [
-        hit
-        for example, values in zip(examples, scored, strict=True)
-        for hit in pair_hits(values, example.tiers)
-    ]
+    return [hit for example, values in zip(examples, scored, strict=True) for hit in pair_hits(values, example.tiers)]
 
 
 def _held_out(examples: Sequence[Example], scored: Sequence[Sequence[float]], seed: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from foundation.errors import needs_extra
@@ -37,3 +37,14 @@ def seeded(*seeds: int) -> Iterator[None]:
 def device() -> torch.device:
     """The GPU where there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def descend(
+    loss: torch.Tensor, optimizer: torch.optim.Optimizer, weights: Sequence[torch.Tensor], max_norm: float
+) -> float:
+    """One optimiser step with gradients clipped to `max_norm`; returns the norm they had."""
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    norm = torch.nn.utils.clip_grad_norm_(weights, max_norm)
+    optimizer.step()
+    return norm.item()

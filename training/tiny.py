@@ -20,9 +20,9 @@ from foundation.errors import ZhongjingError, needs_extra
 from foundation.files import existing_file, new_folder
 from foundation.manifest import FileEntry, entry_of, read_manifest, write_manifest
 from foundation.progress import progress, track
-from training.models import save
+from training.models import claim, save
 from training.recipes import Tiny, parameters
-from training.runtime import device, prepare, seeded
+from training.runtime import descend, device, prepare, seeded
 
 with needs_extra("train", "building a tiny model"):
     import torch
@@ -70,6 +70,7 @@ def build_tiny(
     "tiny-model".
     """
     prepare()
+    claim(out, KIND)
     dialogues = list(itertools.islice(read_dialogues(version), DIALOGUES))
     if not dialogues:
         raise ZhongjingError("this version holds no dialogue", where=version)
@@ -89,6 +90,7 @@ def build_tiny(
     options = {"vocabulary": vocabulary, "hidden": hidden, "layers": layers, "steps": steps, "seed": seed}
     with new_folder(out) as folder:
         save(model, tokenizer, folder)
+        (folder / "README.md").write_text(f"A tiny stand-in, {NOTICE}.\n", "utf-8")
         counts = {"parameters": result.parameters, "vocabulary": result.vocabulary, "dialogues": result.dialogues}
         write_manifest(
             folder, kind=KIND, name=out.name, inputs=[_version_entry(version)], parameters=options, counts=counts
@@ -193,7 +195,8 @@ def _fine_tune(
     model: Any, tokenizer: Any, dialogues: Sequence[Sequence[Message]], steps: int, seed: int
 ) -> list[float]:
     tokens, labels = _windows(tokenizer, dialogues)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
+    weights = list(model.parameters())
+    optimizer = torch.optim.AdamW(weights, lr=LEARNING_RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps + 1, pct_start=0.1)
     losses = []
     with seeded(seed, 2), progress("building a tiny stand-in", steps) as bar:
@@ -202,10 +205,7 @@ def _fine_tune(
             rows = torch.randint(len(tokens), (BATCH,))
             batch, wanted = tokens[rows].to(device()), labels[rows].to(device())
             loss = model(input_ids=batch, attention_mask=batch.ne(tokenizer.pad_token_id).long(), labels=wanted).loss
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
+            descend(loss, optimizer, weights, 1.0)
             schedule.step()
             losses.append(loss.item())
             bar.advance()
