@@ -1,0 +1,114 @@
+"""A small world of its own for every test of this room: dialogues, prompts, rankings and a tiny model."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from corpus.records import Consensus, Message, Prompt, RankedPrompt, Response, make_id
+from foundation.jsonl import write_records
+from training.tiny import build_tiny
+
+SYMPTOMS = ["头痛", "咳嗽", "发烧", "胃痛", "失眠", "皮疹", "腹泻", "乏力", "鼻塞", "心慌"]
+TIMES = ["一天", "两天", "三天", "一周", "半个月", "一个月"]
+GOOD, BAD = "请先休息，多喝水。", "不知道"
+
+
+def dialogue(number: int) -> list[Message]:
+    dice = random.Random(number)
+    symptom, time = dice.choice(SYMPTOMS), dice.choice(TIMES)
+    return [
+        Message("user", f"医生您好，我{symptom}{time}了，第{number}次来问，怎么办？"),
+        Message("assistant", f"您好，{symptom}多久了？" + dice.choice([GOOD, BAD])),
+        Message("user", f"已经{time}了，要吃药吗？"),
+        Message("assistant", dice.choice([GOOD, BAD, "请到医院检查。"])),
+    ]
+
+
+def ranked(number: int, answers: list[str], tiers: list[list[int]], split: str) -> RankedPrompt:
+    names = [make_id("o", number, place) for place in range(len(answers))]
+    order = [[names[place] for place in tier] for tier in tiers]
+    margins = {
+        f"{better}>{worse}": 0.5
+        for high, tier in enumerate(order)
+        for better in tier
+        for low in order[high + 1 :]
+        for worse in low
+    }
+    return RankedPrompt(
+        prompt_id=f"p-{number}",
+        prompt=dialogue(number)[:3],
+        responses=[Response(output_id=name, text=text, model="m") for name, text in zip(names, answers, strict=True)],
+        judgements=[],
+        consensus=Consensus(tiers=order, method="borda", margins=margins),
+        adjudicated=False,
+        split=split,
+        dialogue_id=f"d-{number}",
+        dataset_version="x-v1",
+    )
+
+
+def separable(number: int, split: str) -> RankedPrompt:
+    """Four answers: the more advice the better; the last two tied in every third prompt."""
+    advice = ["多喝水", "请先休息", "按时吃药"]
+    random.Random(number).shuffle(advice)
+    answers = ["，".join(advice[:count]) or BAD for count in (3, 2, 1, 0)]
+    return ranked(number, answers, [[0], [1], [2, 3]] if number % 3 == 0 else [[0], [1], [2], [3]], split)
+
+
+@pytest.fixture(scope="session")
+def version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("versions") / "x-v1"
+    folder.mkdir()
+    rows = [{"id": f"d-{number}", "messages": msgspec.to_builtins(dialogue(number))} for number in range(120)]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "dialogues.parquet")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(version: Path) -> Path:
+    out = version.parent / "tiny"
+    build_tiny(version, out, steps=60, vocabulary=500, hidden=64, layers=2, seed=0)
+    return out
+
+
+@pytest.fixture(scope="session")
+def prompts_file(version: Path) -> Path:
+    path = version.parent / "prompts.jsonl"
+    write_records(
+        path,
+        (
+            Prompt(
+                prompt_id=f"p-{number}",
+                messages=dialogue(number)[:3],
+                dialogue_id=f"d-{number}",
+                dataset_version="x-v1",
+                reference=dialogue(number)[3].content if number % 5 else None,
+            )
+            for number in range(20)
+        ),
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def rankings_file(version: Path) -> Path:
+    path = version.parent / "rankings.jsonl"
+    write_records(path, (separable(number, "test" if number % 4 == 0 else "train") for number in range(64)))
+    return path
+
+
+@pytest.fixture
+def make_ranked() -> Callable[..., RankedPrompt]:
+    return ranked
+
+
+@pytest.fixture
+def make_separable() -> Callable[..., RankedPrompt]:
+    return separable

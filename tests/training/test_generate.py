@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import training.generate
+from corpus.records import ModelOutput, Prompt
+from foundation.errors import ZhongjingError
+from foundation.jsonl import read_records, write_records
+from training.generate import decoding_config, draw_texts, generate, read_prompts
+from training.models import encode_prompt, load_causal
+from training.recipes import Answerer, GenerateRecipe
+
+
+def recipe_of(prompts: Path, tiny: Path, output: Path, **changes: object) -> GenerateRecipe:
+    models = [
+        Answerer(name="cool", path=tiny, temperature=0.5, max_new_tokens=12),
+        Answerer(name="warm", path=tiny, temperature=1.0, max_new_tokens=12, answers=2),
+    ]
+    recipe = GenerateRecipe(prompts=prompts, output=output, models=models, include_reference=True, batch_size=8)
+    return msgspec.structs.replace(recipe, **changes)
+
+
+def test_every_prompt_gets_its_answers(prompts_file: Path, tiny: Path, tmp_path: Path) -> None:
+    result = generate(recipe_of(prompts_file, tiny, tmp_path / "outputs.jsonl"))
+    outputs = list(read_records(tmp_path / "outputs.jsonl", ModelOutput))
+    assert len(outputs) == result.outputs == 20 * 3 + 16 - result.empty
+    assert result.without_reference == 4
+    assert len({output.output_id for output in outputs}) == len(outputs)
+    assert list(dict.fromkeys(output.prompt_id for output in outputs)) == [f"p-{number}" for number in range(20)]
+    drawn = [output for output in outputs if output.model != "reference-doctor"]
+    assert all(output.text == output.text.strip() != "" and output.decoding for output in drawn)
+    assert {output.decoding.temperature for output in drawn if output.decoding} == {0.5, 1.0}
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_interrupted_and_not_end_with_the_same_bytes(
+    prompts_file: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generate(recipe_of(prompts_file, tiny, tmp_path / "whole.jsonl"))
+    original, calls = training.generate.draw_texts, []
+
+    def failing(*arguments: object) -> list[str]:
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return original(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(training.generate, "draw_texts", failing)
+    recipe = recipe_of(prompts_file, tiny, tmp_path / "resumed.jsonl")
+    with pytest.raises(KeyboardInterrupt):
+        generate(recipe)
+    assert not (tmp_path / "resumed.jsonl").exists()
+    monkeypatch.undo()
+    partial = tmp_path / "resumed.jsonl.partial"
+    partial.write_bytes(partial.read_bytes() + b'["0/9",[{"out')
+    result = generate(recipe)
+    assert result.reused >= 8
+    assert "interrupted run" in capsys.readouterr().err
+    assert (tmp_path / "resumed.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+def test_another_recipe_starts_afresh(
+    prompts_file: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "o.jsonl.partial").write_bytes(b'"run-0"\n["0/0",[]]\n')
+    result = generate(recipe_of(prompts_file, tiny, tmp_path / "o.jsonl"))
+    assert result.reused == 0
+    assert "started afresh" in capsys.readouterr().err
+
+
+def test_near_identical_answers_are_drawn_again(prompts_file: Path, tiny: Path, tmp_path: Path) -> None:
+    models = [Answerer(name="m", path=tiny, temperature=0.7, max_new_tokens=6, answers=3)]
+    first = generate(recipe_of(prompts_file, tiny, tmp_path / "a.jsonl", models=models, redraws=0))
+    more = generate(recipe_of(prompts_file, tiny, tmp_path / "b.jsonl", models=models, redraws=8))
+    assert first.redrawn == 0 < more.redrawn
+    assert more.near_identical < first.near_identical
+
+
+def test_left_padding_changes_no_greedy_answer(prompts_file: Path, tiny: Path) -> None:
+    model, tokenizer = load_causal(tiny)
+    config = decoding_config(tokenizer, temperature=0, max_new_tokens=10)
+    coded = [
+        encode_prompt(tokenizer, prompt.messages[: 1 + 2 * (place % 2)], 500)[0]
+        for place, prompt in enumerate(read_prompts(prompts_file))
+    ]
+    together = draw_texts(model, tokenizer, coded, config)
+    assert together == [draw_texts(model, tokenizer, [prompt], config)[0] for prompt in coded]
+
+
+def test_bad_prompts_are_refused(prompts_file: Path, tmp_path: Path) -> None:
+    good = next(read_records(prompts_file, Prompt))
+    path = tmp_path / "p.jsonl"
+    for records in ([], [good, good], [msgspec.structs.replace(good, messages=[])]):
+        write_records(path, records)
+        with pytest.raises(ZhongjingError):
+            read_prompts(path)
+    path.write_text('{"prompt_id": "x", "messages": [{"role": "nurse", "content": "秘密"}]}\n', "utf-8")
+    with pytest.raises(ZhongjingError) as caught:
+        read_prompts(path)
+    assert f"{path}:1" in str(caught.value) and "秘密" not in str(caught.value)

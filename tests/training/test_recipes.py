@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from foundation.errors import ZhongjingError
+from training.recipes import GenerateRecipe, PPORecipe, RewardRecipe, parameters, read_recipe
+
+SHIPPED = Path(__file__).parents[2] / "training" / "recipes" / "tiny"
+KINDS = {"generate": GenerateRecipe, "reward": RewardRecipe, "ppo": PPORecipe}
+PPO = {"prompts": "p.jsonl", "output": "o", "model": {"path": "m"}, "reward_model": "r"}
+
+
+def write(folder: Path, content: object) -> Path:
+    path = folder / "recipe.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("stage", KINDS)
+def test_shipped_recipes_are_valid(stage: str) -> None:
+    read_recipe(SHIPPED / f"{stage}.yaml", KINDS[stage])
+
+
+def test_paths_start_at_the_recipe(tmp_path: Path) -> None:
+    recipe = read_recipe(write(tmp_path, PPO | {"reward_model": "/abs/r"}), PPORecipe)
+    assert recipe.prompts == tmp_path / "p.jsonl"
+    assert recipe.model.path == tmp_path / "m"
+    assert recipe.reward_model == Path("/abs/r")
+
+
+def test_an_unknown_key_is_named_with_its_file(tmp_path: Path) -> None:
+    path = write(tmp_path, PPO | {"learning_rte": 1.0})
+    with pytest.raises(ZhongjingError, match=r"learning_rte") as caught:
+        read_recipe(path, PPORecipe)
+    assert str(path) in str(caught.value)
+    assert "learning_rate" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "a: [",
+        "\x00",
+        "prompts: a\nprompts: b",
+        yaml.safe_dump(PPO | {"clip": -1}),
+        yaml.safe_dump(PPO | {"clip": "0.2"}),
+        yaml.safe_dump(PPO | {"model": {}}),
+        yaml.safe_dump(PPO) + "learning_rate: .nan",
+        yaml.safe_dump(PPO) + "learning_rate: .inf",
+        yaml.safe_dump(PPO) + "learning_rate: 1e999",
+        yaml.safe_dump(PPO) + "epochs: 0",
+        yaml.safe_dump(PPO | {"prompts": 7}),
+        "!!python/object/apply:os.system [echo]",
+        "[" * 5000,
+    ],
+)
+def test_a_bad_recipe_is_one_clear_error(tmp_path: Path, content: str) -> None:
+    path = write(tmp_path, content)
+    with pytest.raises(ZhongjingError) as caught:
+        read_recipe(path, PPORecipe)
+    assert str(path) in str(caught.value)
+
+
+def test_numbers_as_people_write_them(tmp_path: Path) -> None:
+    recipe = read_recipe(write(tmp_path, yaml.safe_dump(PPO) + "learning_rate: 1e-5\nadam_epsilon: 2.5E-6"), PPORecipe)
+    assert (recipe.learning_rate, recipe.adam_epsilon) == (1e-5, 2.5e-6)
+
+
+def test_a_missing_recipe_and_a_folder(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(ZhongjingError):
+            read_recipe(path, PPORecipe)
+
+
+def test_greedy_twice_and_equal_names_are_refused(tmp_path: Path) -> None:
+    answerer = {"name": "a", "path": "m"}
+    common = {"prompts": "p", "output": "o"}
+    for models in (
+        [answerer | {"temperature": 0, "answers": 2}],
+        [answerer, answerer],
+        [],
+        [answerer | {"name": "reference-doctor"}],
+    ):
+        with pytest.raises(ZhongjingError):
+            read_recipe(write(tmp_path, common | {"models": models}), GenerateRecipe)
+
+
+def test_parameters_hold_no_path(tmp_path: Path) -> None:
+    recipe = read_recipe(SHIPPED / "generate.yaml", GenerateRecipe)
+    assert str(SHIPPED) not in str(parameters(recipe))
+    assert parameters(recipe)["models"][0]["temperature"] == 0.6
