@@ -36,23 +36,27 @@ def hash_password(password: str) -> str:
     return _hasher().hash(password)
 
 
-def log_in(session: Session, name: str, password: str) -> str:
-    """A new login's secret token. An unknown name costs the same time as a wrong password.
+def check_password(session: Session, name: str, password: str) -> int:
+    """The id of the person these belong to. An unknown name costs the same time as a wrong password.
 
-    Raises `WrongPasswordError` (the caller then calls `count_failure` in a transaction of its own) and
-    `ThrottledError` after 5 failures for this name within 15 minutes.
+    Raises `WrongPasswordError`, which the caller has to count, and `ThrottledError` after 5 failures for this
+    name within 15 minutes.
     """
     failures = select(func.count()).where(LoginFailure.name_hash == _digest(name), LoginFailure.at > now() - WINDOW)
     if (session.scalar(failures) or 0) >= FAILURES:
         raise ThrottledError("throttled", "too many wrong passwords for this name")
-    user = session.scalar(select(User).where(User.name == name))
+    user = session.scalar(select(User).where(User.name == name)) if name.isprintable() else None
     stored = user.password_hash if user and user.password_hash else _unusable()
     if not _hasher().verify(password, stored) or user is None or user.password_hash is None:
         raise WrongPasswordError("wrong_password", "name and password do not belong together")
+    return user.id
+
+
+def log_in(session: Session, user_id: int) -> str:
+    """A new login's secret token."""
     session.execute(delete(Login).where(Login.expires_at < now()))
     token = secrets.token_urlsafe(32)
-    session.add(Login(token_hash=_digest(token), user_id=user.id, expires_at=now() + LOGIN_LASTS))
-    session.flush()
+    session.add(Login(token_hash=_digest(token), user_id=user_id, expires_at=now() + LOGIN_LASTS))
     return token
 
 

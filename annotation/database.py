@@ -149,8 +149,8 @@ def _migrate(url: str | None, step: Any) -> None:
 def _engine(url: URL) -> Engine:
     serializer = partial(dumps, ensure_ascii=False, separators=(",", ":"))
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, json_serializer=serializer, pool_pre_ping=True)
-    engine = create_engine(url, json_serializer=serializer)
+        return create_engine(url, hide_parameters=True, json_serializer=serializer, pool_pre_ping=True)
+    engine = create_engine(url, hide_parameters=True, json_serializer=serializer)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -1,0 +1,34 @@
+// Seconds spent on a page: only while it is visible and someone has moved, typed or scrolled within the last minute.
+
+const IDLE_AFTER = 60_000;
+
+export class Clock {
+  #spent = 0;
+  #since = performance.now();
+  #lastSign = performance.now();
+
+  constructor() {
+    for (const sign of ["pointermove", "pointerdown", "keydown", "scroll", "focus"]) {
+      addEventListener(sign, () => this.#sign(), { passive: true, capture: true });
+    }
+    document.addEventListener("visibilitychange", () => this.#settle(document.hidden));
+  }
+
+  seconds() {
+    this.#settle(false);
+    return Math.round(this.#spent) / 1000;
+  }
+
+  #sign() {
+    this.#settle(false);
+    this.#lastSign = performance.now();
+  }
+
+  #settle(leaving) {
+    const now = performance.now();
+    if (leaving || !document.hidden) {
+      this.#spent += Math.max(0, Math.min(now, this.#lastSign + IDLE_AFTER) - this.#since);
+    }
+    this.#since = now;
+  }
+}

@@ -1,0 +1,91 @@
+"""The application: routes, security headers, and friendly errors."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from sqlalchemy.exc import IntegrityError
+from starlette.exceptions import HTTPException
+
+from annotation.database import Database
+from annotation.errors import RefusedError
+from annotation.web import overview, pages, ranking
+from annotation.web.limits import BodyLimit, SecurityHeaders
+from annotation.web.texts import TEXTS
+from annotation.web.view import page, static_folder
+from annotation.web.visitor import visitor_of
+
+log = logging.getLogger("zhongjing.web")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`data` is the folder where jobs read recipes and write results."""
+
+    database_url: str | None = None
+    data: Path = field(default_factory=lambda: Path("zhongjing-data"))
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The service on a migrated database."""
+    settings = settings or Settings()
+    app = FastAPI(title="Zhongjing Studio", docs_url=None, redoc_url=None)
+    app.state.database = Database(settings.database_url)
+    app.state.data = settings.data
+    for router in (pages.router, ranking.router, overview.router):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=static_folder()), name="static")
+    app.add_exception_handler(RefusedError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(IntegrityError, _conflict)
+    app.add_exception_handler(Exception, _failed)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RefusedError):
+        raise error
+    if error.status == HTTPStatus.UNAUTHORIZED and request.method == "GET" and not _wants_json(request):
+        return RedirectResponse(f"/login?next={request.url.path}", status_code=303)
+    return _problem(request, error.status, error.reason)
+
+
+def _invalid(request: Request, _error: Exception) -> Response:
+    known = request.url.path.startswith("/rank/") and request.method == "GET"
+    return _problem(request, 404 if known else 422, "not_found" if known else "invalid")
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return _problem(request, status, "http")
+
+
+def _conflict(request: Request, _error: Exception) -> Response:
+    return _problem(request, 409, "conflict")
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    log.error("%s in %s", type(error).__name__, request.scope.get("path", "?"))
+    return _problem(request, 500, "failed")
+
+
+def _problem(request: Request, status: int, reason: str) -> Response:
+    if _wants_json(request):
+        return JSONResponse({"reason": reason}, status_code=status)
+    words = f"error_{status}" if f"error_{status}" in TEXTS else ("error_500" if status >= 500 else "error_400")
+    visitor = visitor_of(request) if status < 500 else None
+    return page(request, "error.html", visitor=visitor, status=status, words=words, code=status)
+
+
+def _wants_json(request: Request) -> bool:
+    return "application/json" in request.headers.get("accept", "")

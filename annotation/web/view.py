@@ -1,0 +1,56 @@
+"""Pages from templates."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from importlib.resources import files
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from annotation.status import figure
+from annotation.web.access import JOBS, RANK, STATUS, may
+from annotation.web.texts import LANGUAGES, text
+from annotation.web.visitor import Visitor, language_of
+from foundation.manifest import code_version
+
+
+def page(request: Request, template: str, *, visitor: Visitor | None, status: int = 200, **values: Any) -> HTMLResponse:
+    """Render a template of `annotation/templates` in the visitor's language."""
+    language = language_of(request)
+    areas = [area for area in (RANK, STATUS, JOBS) if visitor and may(visitor.role, area)]
+    html = (
+        _environment()
+        .get_template(template)
+        .render(
+            t=partial(text, language),
+            language=language,
+            other_language=next(other for other in LANGUAGES if other != language),
+            here=request.url.path,
+            visitor=visitor,
+            areas=areas,
+            code_version=code_version(),
+            **values,
+        )
+    )
+    return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-store"})
+
+
+def static_folder() -> str:
+    """Where scripts and styles lie."""
+    return str(files("annotation").joinpath("static"))
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("annotation"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = figure
+    return environment
