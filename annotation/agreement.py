@@ -125,7 +125,7 @@ def _experts(
     session: Session, campaign: Campaign, tasks: Sequence[JudgedTask], pairs: Sequence[PairAgreement], dimension: str
 ) -> list[ExpertAgreement]:
     counts = select(Assignment.expert_id, func.count()).where(Assignment.campaign_id == campaign.id)
-    assigned = dict(session.execute(counts.group_by(Assignment.expert_id)).tuples().all())
+    assigned = {row[0]: row[1] for row in session.execute(counts.group_by(Assignment.expert_id))}
     judgements = [j for task in tasks for j in task.judgements if j.dimension == dimension]
     rows = []
     for user in sorted(session.scalars(select(User).where(User.id.in_(assigned))), key=lambda user: user.name):

@@ -17,9 +17,10 @@ from annotation.errors import InvalidError
 from annotation.judgements import JudgedTask, judged_tasks
 from annotation.models import Campaign
 from corpus.records import Message, Preference, RankedPrompt, Split, make_id
+from foundation.errors import ZhongjingError
 from foundation.files import new_folder
 from foundation.jsonl import write_records
-from foundation.manifest import FileEntry, write_manifest
+from foundation.manifest import NAME, FileEntry, read_manifest, write_manifest
 
 KIND = "preference-release"
 RANKINGS, PREFERENCES, CARD = "rankings.jsonl", "preferences.jsonl", "README.md"
@@ -52,7 +53,7 @@ def export(
     seed: int,
     inputs: Sequence[FileEntry] = (),
 ) -> Release:
-    """Write the campaign's judgements to the folder `out`, which must not hold anything else worth keeping.
+    """Write the campaign's judgements to the folder `out`; an earlier release there is replaced.
 
     `test_share` of the source dialogues, drawn with `seed`, is the test split: a prompt and its pairs stand on one
     side, and so do all prompts of one dialogue. `inputs` go into the manifest.
@@ -68,6 +69,7 @@ def export(
     rankings = [_ranked(task, split[task.prompt.dialogue_id], names) for task in judged]
     preferences = [pair for row in rankings for pair in pairs_of(row)]
     release = _count(rankings, preferences, unranked=len(tasks) - len(judged))
+    _refuse_other_folder(out)
     with new_folder(out) as folder:
         write_records(folder / RANKINGS, rankings)
         write_records(folder / PREFERENCES, preferences)
@@ -129,6 +131,14 @@ def pseudonyms(tasks: Iterable[JudgedTask]) -> dict[str, str]:
     people = sorted(expert for expert, simulated in experts if not simulated)
     numbered = {expert: f"expert-{number}" for number, expert in enumerate(people, start=1)}
     return {expert: numbered.get(expert, expert) for expert, _ in experts}
+
+
+def _refuse_other_folder(out: Path) -> None:
+    """An earlier release may be replaced, a folder of anything else never."""
+    if out.is_dir() and any(out.iterdir()):
+        if not (out / NAME).is_file():
+            raise ZhongjingError("this folder holds something else", where=out, hint="choose a new --out")
+        read_manifest(out, KIND)
 
 
 def _ranked(task: JudgedTask, split: Split, names: Mapping[str, str]) -> RankedPrompt:

