@@ -28,10 +28,12 @@ def generate(recipe: RecipeFile) -> None:
 
     Example: zhongjing train generate generate.yaml
     """
-    from training.generate import generate as run
     from training.recipes import GenerateRecipe, read_recipe
 
-    result = run(read_recipe(recipe, GenerateRecipe))
+    options = read_recipe(recipe, GenerateRecipe)
+    from training.generate import generate as run
+
+    result = run(options)
     say(f"{result.outputs} answers to {result.prompts} prompts written to {result.output}")
     say(
         f"{result.reused} reused, {result.redrawn} redrawn, {result.near_identical} still near-identical, "
@@ -48,9 +50,11 @@ def reward(recipe: RecipeFile) -> None:
     Example: zhongjing train reward reward.yaml
     """
     from training.recipes import RewardRecipe, read_recipe
+
+    options = read_recipe(recipe, RewardRecipe)
     from training.reward import train_reward
 
-    result = train_reward(read_recipe(recipe, RewardRecipe))
+    result = train_reward(options)
     say(result.summary())
 
 
@@ -61,8 +65,10 @@ def ppo(recipe: RecipeFile) -> None:
 
     Example: zhongjing train ppo ppo.yaml
     """
-    from training.ppo import train_ppo
     from training.recipes import PPORecipe, read_recipe
 
-    result = train_ppo(read_recipe(recipe, PPORecipe))
+    options = read_recipe(recipe, PPORecipe)
+    from training.ppo import train_ppo
+
+    result = train_ppo(options)
     say(result.summary())

@@ -8,17 +8,18 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from corpus.records import Message
+from corpus.sets import read_dialogues
 from foundation.cli import warn
 from foundation.errors import ZhongjingError, needs_extra
-from foundation.files import existing_file, new_folder
-from foundation.manifest import FileEntry, entry_of, read_manifest, write_manifest
+from foundation.files import new_folder
+from foundation.manifest import entry_of, read_manifest, write_manifest
 from foundation.progress import progress, track
 from training.models import claim, save
 from training.recipes import Tiny, parameters
@@ -71,7 +72,7 @@ def build_tiny(
     """
     prepare()
     claim(out, KIND)
-    dialogues = list(itertools.islice(read_dialogues(version), DIALOGUES))
+    dialogues = [dialogue.messages for dialogue in itertools.islice(read_dialogues(version), DIALOGUES)]
     if not dialogues:
         raise ZhongjingError("this version holds no dialogue", where=version)
     tokenizer = train_tokenizer([message.content for dialogue in dialogues for message in dialogue], vocabulary)
@@ -92,9 +93,7 @@ def build_tiny(
         save(model, tokenizer, folder)
         (folder / "README.md").write_text(f"A tiny stand-in, {NOTICE}.\n", "utf-8")
         counts = {"parameters": result.parameters, "vocabulary": result.vocabulary, "dialogues": result.dialogues}
-        write_manifest(
-            folder, kind=KIND, name=out.name, inputs=[_version_entry(version)], parameters=options, counts=counts
-        )
+        write_manifest(folder, kind=KIND, name=out.name, inputs=[entry_of(version)], parameters=options, counts=counts)
     return result
 
 
@@ -102,7 +101,7 @@ def ensure_tiny(tiny: Tiny, folder: Path) -> None:
     """Build the stand-in at `folder` unless the same one is already there."""
     if (folder / "manifest.json").is_file():
         manifest = read_manifest(folder, KIND)
-        if manifest.parameters == parameters(tiny) and manifest.inputs == [_version_entry(tiny.corpus)]:
+        if manifest.parameters == parameters(tiny) and manifest.inputs == [entry_of(tiny.corpus)]:
             return
     warn(f"{folder}: building a tiny stand-in, {NOTICE}")
     build_tiny(
@@ -114,19 +113,6 @@ def ensure_tiny(tiny: Tiny, folder: Path) -> None:
         hidden=tiny.hidden,
         layers=tiny.layers,
     )
-
-
-def read_dialogues(version: Path) -> Iterator[list[Message]]:
-    """The messages of a version's dialogues (`dialogues.parquet`), in their order."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path = existing_file(version / "dialogues.parquet")
-    try:
-        for batch in pq.ParquetFile(path).iter_batches(columns=["messages"]):
-            yield from msgspec.convert(batch.column("messages").to_pylist(), list[list[Message]])
-    except (pa.ArrowException, msgspec.ValidationError) as error:
-        raise ZhongjingError(f"this is not a data set version ({type(error).__name__})", where=path) from error
 
 
 def train_tokenizer(texts: Sequence[str], vocabulary: int) -> Any:
@@ -230,10 +216,6 @@ def _windows(tokenizer: Any, dialogues: Sequence[Sequence[Message]]) -> tuple[to
         tokens[row, : len(piece)] = torch.tensor([token for token, _ in piece])
         labels[row, : len(piece)] = torch.tensor([token if doctor else -100 for token, doctor in piece])
     return tokens, labels
-
-
-def _version_entry(version: Path) -> FileEntry:
-    return entry_of(version if (version / "manifest.json").is_file() else version / "dialogues.parquet")
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -6,12 +6,10 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from corpus.records import Consensus, Message, Prompt, RankedPrompt, Response, make_id
+from corpus.records import Consensus, Dialogue, Message, Meta, Prompt, RankedPrompt, Response, make_id
+from corpus.sets import Plan, SetWriter, run_step
 from foundation.jsonl import write_records
 from training.tiny import build_tiny
 
@@ -65,9 +63,13 @@ def separable(number: int, split: str) -> RankedPrompt:
 @pytest.fixture(scope="session")
 def version(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("versions") / "x-v1"
-    folder.mkdir()
-    rows = [{"id": f"d-{number}", "messages": msgspec.to_builtins(dialogue(number))} for number in range(120)]
-    pq.write_table(pa.Table.from_pylist(rows), folder / "dialogues.parquet")
+
+    def write(writer: SetWriter) -> None:
+        for number in range(120):
+            meta = Meta(file="made up", line=number + 1, format="none")
+            writer.keep(Dialogue(id=f"d-{number}", messages=dialogue(number), source="made up", meta=meta))
+
+    run_step(Plan(stage="test", inputs=[], parameters={}), folder, write)
     return folder
 
 
