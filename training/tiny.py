@@ -89,11 +89,7 @@ def build_tiny(
         loss_last=_mean(losses[-tenth:]),
     )
     options = {"vocabulary": vocabulary, "hidden": hidden, "layers": layers, "steps": steps, "seed": seed}
-    with new_folder(out) as folder:
-        save(model, tokenizer, folder)
-        (folder / "README.md").write_text(f"A tiny stand-in, {NOTICE}.\n", "utf-8")
-        counts = {"parameters": result.parameters, "vocabulary": result.vocabulary, "dialogues": result.dialogues}
-        write_manifest(folder, kind=KIND, name=out.name, inputs=[entry_of(version)], parameters=options, counts=counts)
+    _write(model, tokenizer, result, options, version)
     return result
 
 
@@ -113,6 +109,20 @@ def ensure_tiny(tiny: Tiny, folder: Path) -> None:
         hidden=tiny.hidden,
         layers=tiny.layers,
     )
+
+
+def _write(model: Any, tokenizer: Any, result: TinyResult, options: dict[str, int], version: Path) -> None:
+    with new_folder(result.folder) as folder:
+        save(model, tokenizer, folder)
+        (folder / "README.md").write_text(f"A tiny stand-in, {NOTICE}.\n", "utf-8")
+        write_manifest(
+            folder,
+            kind=KIND,
+            name=result.folder.name,
+            inputs=[entry_of(version)],
+            parameters=options,
+            counts={"parameters": result.parameters, "vocabulary": result.vocabulary, "dialogues": result.dialogues},
+        )
 
 
 def train_tokenizer(texts: Sequence[str], vocabulary: int) -> Any:
