@@ -71,6 +71,12 @@ def _han_share(sample: bytes, encoding: str) -> float:
     return sum(map(_everyday().__contains__, other)) / len(other) if other else 1.0
 
 
+def everyday_share(text: str) -> float:
+    """The share of everyday Chinese characters among the Han characters of a text; 1 where there are none."""
+    han = [character for character in text if "\u4e00" <= character <= "\u9fff"]
+    return sum(map(_everyday().__contains__, han)) / len(han) if han else 1.0
+
+
 @cache
 def _everyday() -> frozenset[str]:
     """The 3,755 most used Han characters (level 1 of GB 2312) and Chinese punctuation."""

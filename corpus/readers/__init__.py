@@ -1,0 +1,1 @@
+"""Raw files of every circulating format to dialogues: found by content, never by name."""

@@ -1,0 +1,336 @@
+"""Dialogue sets: a folder of dialogues, of everything left out on the way, and a manifest.
+
+A set holds `dialogues.parquet`, `rejects.jsonl` and `manifest.json` (kind `dialogue-set`). Every step reads one
+set and writes another; it carries the rejects of its source forward and adds its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpus.records import Dialogue
+from foundation.errors import ZhongjingError
+from foundation.files import existing_file, new_folder
+from foundation.jsonl import dump_json
+from foundation.manifest import FileEntry, code_version, entry_of, read_manifest, write_manifest
+from foundation.progress import track
+from foundation.rejects import Reject
+
+KIND = "dialogue-set"
+VERSION_KIND = "dataset-version"
+DIALOGUES = "dialogues.parquet"
+REJECTS = "rejects.jsonl"
+BATCH = 2_000
+SAMPLES = 5
+
+_MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
+_META = pa.struct(
+    [
+        ("file", pa.string()),
+        ("line", pa.int64()),
+        ("format", pa.string()),
+        ("raw_id", pa.string()),
+        ("labels", pa.list_(pa.string())),
+    ]
+)
+_KG = pa.struct(
+    [
+        ("entities", pa.list_(pa.string())),
+        ("coverage", pa.float64()),
+        ("supported", pa.int64()),
+        ("contradicted", pa.int64()),
+        ("unknown", pa.int64()),
+        ("contradictions", pa.list_(pa.list_(pa.string()))),
+    ]
+)
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("messages", pa.list_(_MESSAGE)),
+        ("source", pa.string()),
+        ("meta", _META),
+        ("department", pa.string()),
+        ("scenario", pa.string()),
+        ("kg", _KG),
+    ]
+)
+
+
+class StageResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a step did: `read` equals `kept` plus the sum of `rejected` (reason to count).
+
+    `details` are other numbers worth a line; `samples` are ids (or file:line) per reason, never text.
+    """
+
+    stage: str
+    read: int
+    kept: int
+    rejected: dict[str, int] = {}
+    details: dict[str, int | float | str] = {}
+    samples: dict[str, list[str]] = {}
+    reused: bool = False
+
+    def line(self) -> str:
+        """One line for a person."""
+        parts = [f"{self.stage}: {self.read:,} in, {self.kept:,} out"]
+        if self.rejected:
+            parts.append("left out " + ", ".join(f"{reason} {count:,}" for reason, count in self.rejected.items()))
+        if self.details:
+            parts.append(", ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in self.details.items()))
+        return "; ".join(parts) + (" [reused]" if self.reused else "")
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides the output of a step: its inputs and its parameters (JSON values)."""
+
+    stage: str
+    inputs: list[FileEntry]
+    parameters: dict[str, Any]
+    source: Path | None = None
+
+
+class Drop(msgspec.Struct, frozen=True):
+    """Why a step leaves a dialogue out; `detail` never quotes it."""
+
+    reason: str
+    detail: str = ""
+
+
+def plan_step(stage: str, source: Path, parameters: Mapping[str, Any], *, graph: Path | None = None) -> Plan:
+    """The plan of a step that reads the dialogue set (or version) `source` and perhaps a graph."""
+    inputs = [entry_of(source, source.name)]
+    if graph is not None:
+        inputs.append(entry_of(graph, "graph"))
+    return Plan(stage=stage, inputs=inputs, parameters=msgspec.to_builtins(dict(parameters)), source=source)
+
+
+class SetWriter:
+    """Collects the dialogues kept and the rows left out by one step, in batches."""
+
+    def __init__(self, folder: Path, stage: str) -> None:
+        self.folder = folder
+        self.stage = stage
+        self.details: Counter[str] = Counter()
+        self.notes: dict[str, int | float | str] = {}
+        self._kept = 0
+        self._rejected: Counter[str] = Counter()
+        self._samples: dict[str, list[str]] = {}
+        self._waiting: list[Dialogue] = []
+        self._parquet = pq.ParquetWriter(folder / DIALOGUES, SCHEMA, compression="zstd")
+        self._rejects = (folder / REJECTS).open("wb")
+
+    def keep(self, dialogue: Dialogue) -> None:
+        """Add a dialogue to the new set."""
+        self._kept += 1
+        self._waiting.append(dialogue)
+        if len(self._waiting) >= BATCH:
+            self._flush()
+
+    def drop(self, dialogue: Dialogue, reason: str, detail: str = "") -> None:
+        """Leave a dialogue out, for a named reason."""
+        meta = dialogue.meta
+        self.reject(
+            Reject(stage=self.stage, reason=reason, file=meta.file, line=meta.line, detail=detail or "", id=dialogue.id)
+        )
+
+    def reject(self, reject: Reject) -> None:
+        """Write down a row left out by this step."""
+        self._rejected[reject.reason] += 1
+        shown = self._samples.setdefault(reject.reason, [])
+        if len(shown) < SAMPLES:
+            shown.append(reject.id or f"{reject.file}:{reject.line}")
+        self._rejects.write(dump_json(reject) + b"\n")
+
+    def carry(self, rejects: Iterable[bytes]) -> None:
+        """Copy what earlier steps left out."""
+        self._rejects.writelines(rejects)
+
+    def close(self) -> StageResult:
+        """Flush everything and say what was done."""
+        self._flush()
+        self._parquet.close()
+        self._rejects.close()
+        details = {name: count for name, count in sorted(self.details.items()) if count}
+        return StageResult(
+            stage=self.stage,
+            read=self._kept + sum(self._rejected.values()),
+            kept=self._kept,
+            rejected=dict(sorted(self._rejected.items())),
+            details={**self.notes, **details},
+            samples=dict(sorted(self._samples.items())),
+        )
+
+    def abandon(self) -> None:
+        """Close the files of a step that failed."""
+        self._parquet.close()
+        self._rejects.close()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._parquet.write_batch(to_batch(self._waiting))
+            self._waiting = []
+
+
+def run_step(plan: Plan, out: Path, work: Callable[[SetWriter], None], *, reuse: bool = False) -> StageResult:
+    """Write the set that `work` makes to `out`, all or nothing.
+
+    With `reuse`, an `out` that was made by the same code from the same inputs with the same parameters is kept.
+    """
+    earlier = earlier_result(plan, out) if reuse else None
+    if earlier is not None:
+        return earlier
+    _refuse_strange(out, plan.source)
+    with new_folder(out) as folder:
+        return _write_set(plan, folder, out.name, work)
+
+
+def map_step(
+    plan: Plan, out: Path, change: Callable[[Dialogue, SetWriter], Dialogue | Drop], *, reuse: bool = False
+) -> StageResult:
+    """A step that looks at one dialogue at a time."""
+    source = _source_of(plan)
+
+    def work(writer: SetWriter) -> None:
+        for dialogue in track(read_dialogues(source), plan.stage, count_dialogues(source)):
+            changed = change(dialogue, writer)
+            if isinstance(changed, Drop):
+                writer.drop(dialogue, changed.reason, changed.detail)
+            else:
+                writer.keep(changed)
+
+    return run_step(plan, out, work, reuse=reuse)
+
+
+def earlier_result(plan: Plan, out: Path) -> StageResult | None:
+    """The result kept in `out` where it was made by the same plan and its files are still whole."""
+    try:
+        manifest = read_manifest(out)
+    except ZhongjingError:
+        return None
+    same = (manifest.inputs, manifest.parameters, manifest.code_version) == (
+        plan.inputs,
+        plan.parameters,
+        code_version(),
+    )
+    whole = all((out / file.name).is_file() and entry_of(out / file.name, file.name) == file for file in manifest.files)
+    if not (same and whole):
+        return None
+    stages = stages_of(out)
+    return msgspec.structs.replace(stages[-1], reused=True) if stages else None
+
+
+def stages_of(folder: Path) -> list[StageResult]:
+    """Results of all steps that led to this set, first to last."""
+    return msgspec.convert(read_manifest(folder).counts.get("stages", []), list[StageResult])
+
+
+def read_dialogues(folder: Path) -> Iterator[Dialogue]:
+    """The dialogues of a set or a version, in order, a batch in memory at a time."""
+    for batch in read_batches(folder):
+        yield from batch
+
+
+def read_batches(folder: Path, columns: Sequence[str] | None = None) -> Iterator[list[Dialogue]]:
+    """Batches of dialogues; see `read_dialogues`."""
+    with _open(folder) as parquet:
+        for batch in parquet.iter_batches(batch_size=BATCH, columns=list(columns) if columns else None):
+            yield [msgspec.convert(_without_nulls(row), Dialogue) for row in batch.to_pylist()]
+
+
+def count_dialogues(folder: Path) -> int:
+    """How many dialogues a set or version holds."""
+    with _open(folder) as parquet:
+        return int(parquet.metadata.num_rows)
+
+
+def to_batch(dialogues: Sequence[Dialogue]) -> pa.RecordBatch:
+    """Dialogues as an Arrow record batch of `SCHEMA`."""
+    return pa.RecordBatch.from_pylist([_plain(dialogue) for dialogue in dialogues], schema=SCHEMA)
+
+
+def batched(items: Iterable[Dialogue], size: int = BATCH) -> Iterator[list[Dialogue]]:
+    """Lists of up to `size` items."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def _write_set(plan: Plan, folder: Path, name: str, work: Callable[[SetWriter], None]) -> StageResult:
+    writer = SetWriter(folder, plan.stage)
+    earlier: list[StageResult] = []
+    try:
+        if plan.source is not None:
+            earlier = stages_of(plan.source)
+            with existing_file(plan.source / REJECTS).open("rb") as rejects:
+                writer.carry(rejects)
+        work(writer)
+    except BaseException:
+        writer.abandon()
+        raise
+    result = writer.close()
+    write_manifest(
+        folder,
+        kind=KIND,
+        name=name,
+        inputs=plan.inputs,
+        parameters=plan.parameters,
+        counts={"dialogues": result.kept, "stages": msgspec.to_builtins([*earlier, result])},
+    )
+    return result
+
+
+def _open(folder: Path) -> pq.ParquetFile:
+    manifest = read_manifest(folder)
+    if manifest.kind not in (KIND, VERSION_KIND):
+        raise ZhongjingError(f"this folder holds a {manifest.kind}, a {KIND} was expected", where=folder)
+    path = existing_file(folder / DIALOGUES)
+    try:
+        parquet = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise ZhongjingError("this Parquet file is damaged", where=path, hint="run the step again") from error
+    missing = set(SCHEMA.names) - set(parquet.schema_arrow.names)
+    if missing:
+        raise ZhongjingError(f"this Parquet file lacks the columns {', '.join(sorted(missing))}", where=path)
+    return parquet
+
+
+def _source_of(plan: Plan) -> Path:
+    assert plan.source is not None
+    return plan.source
+
+
+def _refuse_strange(out: Path, source: Path | None) -> None:
+    if source is not None and out.resolve() == source.resolve():
+        raise ZhongjingError("the output would replace its own input", where=out, hint="choose another --out")
+    if out.is_dir() and any(out.iterdir()) and not (out / "manifest.json").is_file():
+        raise ZhongjingError(
+            "this folder holds other things and is not replaced", where=out, hint="choose a new or empty folder"
+        )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, msgspec.Struct):
+        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _without_nulls(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_nulls(value) if isinstance(value, dict) else value
+        for name, value in row.items()
+        if value is not None
+    }
+
+
+def _short(value: int | float | str) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else value

@@ -1,0 +1,119 @@
+"""What a turn is for (asking, greeting, thanking), and turns put in order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from corpus.records import Message
+
+_NOISE = re.compile(r"[^\w]+|_")
+_WHO = "医生|大夫|医师|主任|老师|专家|您|你|真的|非常|十分|太|很|多|啊|呀|啦|了|哦|哈|呢|咯|喽|嘞|哇|嘛|吧|亲|的"
+_GREETING = "(?:您|你|大家|医生|大夫)好|(?:早上|上午|中午|下午|晚上)好|早安|hello|hi|hey|哈喽|嗨|在吗|在不在|在么|好"
+_OFFER = (
+    r"请问|欢迎咨询|很?高兴(?:能|可以)?为(?:您|你)(?:服务|解答|解惑)|我是\w{0,4}(?:医生|大夫|医师|主任)"
+    r"|(?:有|需要)?(?:什么|啥|哪方面|哪些)?(?:问题|病情)?(?:需要|可以|能|想)?(?:帮助|帮忙|帮到|帮|咨询)(?:您|你|我)?(?:的|吗|呢|么)?"
+    r"|(?:有)?(?:什么|哪里|哪儿|啥)(?:不舒服|不适|问题|症状|需要)?(?:可以|能|需要)?(?:吗|呢|的)?|怎么(?:了|啦)"
+)
+_THANKS = (
+    r"谢谢|谢了|谢啦|多谢|感谢|感激不尽|感激|万分|辛苦|麻烦|3q|thanks|thx|thank you|不客气|不用谢|不用客气|没关系|没事"
+    r"|拜拜|再见|bye|祝(?:您|你|医生|大夫)?\w{0,14}|打扰|劳烦|费心|谢"
+)
+_ACK = (
+    "好的|好嘞|好滴|好吧|好呀|好|嗯|恩|额|哦|噢|喔|唔|行|可以|知道|明白|清楚|了解|收到|懂|ok|okay|是的|是|对的|对"
+    "|我|都|那|先|就|已经|一定|会|这样|没有问题|没问题|没有|没|问题|暂时|其他|别的|这下"
+)
+_ADVICE_TAKEN = (
+    r"(?:按照?|遵照?|听|照|根据|谨遵|参考)\w{0,10}(?:建议|嘱咐|医嘱|意见|说的|方法|指导|指示|要求|话|做|治疗|处理|执行)"
+    r"|(?:要|多|再)?(?:好好|继续|认真|密切|及时|定期|加强|积极)?(?:注意|观察|配合|坚持|尝试|试试|试一试|考虑|调整|休息|预约)\w{0,14}"
+    r"|解答|回答|回复|建议|帮助|帮忙|耐心|指导|指点|关心|讲解|解释|提醒|安慰|鼓励|支持|详细|及时|意见|医嘱|答复|服务|咨询"
+)
+_COURTESY = re.compile(f"{_ADVICE_TAKEN}|{_THANKS}|{_GREETING}|{_ACK}|{_WHO}")
+_HELLO = re.compile(f"{_GREETING}|{_OFFER}|{_THANKS}|{_WHO}")
+_THANKING = re.compile(_THANKS)
+
+_QUESTION = re.compile(
+    r"[?？]|[吗嘛么呢][\s。！!，,…~～]*$|[吗么][，,。！!]|什么|怎么|怎样|如何|为什么|为何|为啥|咋|多久|多长|多少|几天|几次|哪"
+    r"|是不是|能不能|可不可以|要不要|有没有|需不需要|会不会|该不该|行不行|对不对|好不好|严不严重|是否|能否|可否"
+    r"|请问|请教|求助|求医生|请医生|麻烦医生|想知道|想问|想了解|想咨询|帮我|啥"
+)
+_POLITE_QUESTION = re.compile(
+    r"(?:没有?|无)(?:其他|别的|什么|啥)?问题|(?:知道|明白|清楚)(?:该|要)?(?:怎么|如何)\w{1,2}了|没什么|没啥"
+)
+_COMPLAINT = re.compile(
+    "痛|疼|痒|肿|胀|麻|晕|吐|泻|咳|喘|烧|热|发炎|出血|流血|难受|不舒服|不适|症状|失眠|乏力|没劲|便秘|拉肚子|红疹|疙瘩|溃疡"
+    "|过敏|加重|复发|恶化|查出|确诊|检查|诊断|手术|怀孕|月经|吃药|服药|用药|病"
+)
+_ANSWERED = re.compile("^(?:嗯|恩|好|哦|行|是|对|谢|感谢|明白|知道|了解|收到)")
+_INQUIRY = re.compile(r"[?？]|[吗呢么][。！!\s]*$|有没有|是不是|多久了|多长时间")
+
+
+def is_courtesy(text: str) -> bool:
+    """Whether a turn is nothing but greeting, thanks, goodbye or acknowledgement (好的谢谢, 嗯, 知道了)."""
+    return not _beyond(_COURTESY, text)
+
+
+def is_thanks(text: str) -> bool:
+    """Whether a turn only thanks or says goodbye."""
+    return is_courtesy(text) and _THANKING.search(text.lower()) is not None
+
+
+def is_greeting(text: str) -> bool:
+    """Whether a turn only greets or offers help (您好，请问有什么可以帮您？)."""
+    return not _beyond(_HELLO, text)
+
+
+def asks(text: str) -> bool:
+    """Whether a patient's turn asks or complains of something, so that a doctor has something to answer.
+
+    >>> asks("好的，谢谢医生"), asks("嗯，那要吃多久？"), asks("肚子疼")
+    (False, True, True)
+    """
+    if is_courtesy(text):
+        return False
+    if _QUESTION.search(_POLITE_QUESTION.sub("", text)):
+        return True
+    return not _ANSWERED.match(text.strip()) and _COMPLAINT.search(text) is not None
+
+
+def inquires(text: str) -> bool:
+    """Whether a doctor's turn asks the patient something; an offer of help does not count."""
+    return not is_greeting(text) and _INQUIRY.search(text) is not None
+
+
+def merge_turns(messages: Iterable[Message]) -> list[Message]:
+    """Empty turns removed, consecutive turns of one role joined with a line feed."""
+    merged: list[Message] = []
+    for message in messages:
+        if not message.content.strip():
+            continue
+        if merged and merged[-1].role == message.role:
+            merged[-1] = Message(message.role, f"{merged[-1].content}\n{message.content}")
+        else:
+            merged.append(message)
+    return merged
+
+
+def repair(messages: Iterable[Message]) -> tuple[list[Message], str | None, int]:
+    """Turns in the order that `Dialogue` promises; a reason where they cannot be; greetings dropped.
+
+    A greeting of the doctor before the patient's first word is dropped. Reasons: `no_messages`,
+    `misplaced_system`, `starts_with_doctor`.
+    """
+    merged = merge_turns(messages)
+    system = [message for message in merged if message.role == "system"]
+    turns = [message for message in merged if message.role != "system"]
+    if not turns:
+        return [], "no_messages", 0
+    if len(system) > 1 or (system and merged[0].role != "system"):
+        return [], "misplaced_system", 0
+    if turns[0].role == "user":
+        return merged, None, 0
+    if len(turns) > 1 and is_greeting(turns[0].content):
+        return [*system, *turns[1:]], None, 1
+    return [], "starts_with_doctor", 0
+
+
+def _beyond(pattern: re.Pattern[str], text: str) -> str:
+    """What is left of a text when the pattern's phrases and all punctuation are taken away."""
+    return _NOISE.sub("", pattern.sub("", text.lower()))
