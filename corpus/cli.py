@@ -2,8 +2,174 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from foundation.cli import group, say
+
+Source = Annotated[Path, typer.Argument(metavar="IN", help="Folder of a dialogue set.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder to write the new dialogue set to.")]
+OptionalGraph = Annotated[Path | None, typer.Option("--graph", help="Folder of a built knowledge graph.")]
+
+corpus = group("Consultations from raw files to frozen versions and prompts.")
 
 
 def add_commands(app: typer.Typer) -> None:
     """Mount this room's commands."""
+    app.add_typer(corpus, name="corpus")
+    app.command("trace")(trace_id)
+
+
+@corpus.command("import")
+def import_raw(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Raw files of any known format, also gzipped.")],
+    out: Out,
+) -> None:
+    """Read raw consultations; format and encoding are found by content.
+
+    Broken rows go to rejects.jsonl with file, line and reason; the good ones go on.
+
+    Example: zhongjing corpus import dialogues.jsonl more.csv --out work/import
+    """
+    from corpus.importing import import_files
+
+    say(import_files(files, out).line())
+
+
+@corpus.command("normalise")
+def normalise_set(source: Source, out: Out) -> None:
+    """Bring width, script, punctuation and space to one form and drop platform marks; doses stay as they are.
+
+    Example: zhongjing corpus normalise work/import --out work/normalise
+    """
+    from corpus.normalise import normalise
+
+    say(normalise(source, out).line())
+
+
+@corpus.command("deidentify")
+def deidentify_set(source: Source, out: Out, graph: OptionalGraph = None) -> None:
+    """Replace personal data by surrogates such as [电话1], the same throughout a dialogue.
+
+    With a graph, names that it knows are taken for medical ones, not for people.
+
+    Example: zhongjing corpus deidentify work/normalise --out work/deidentify --graph kg
+    """
+    from corpus.deidentify import deidentify
+
+    say(deidentify(source, out, graph=graph).line())
+
+
+@corpus.command("filter")
+def filter_set(
+    source: Source,
+    out: Out,
+    min_chars: Annotated[int, typer.Option(help="Characters a dialogue must have in all.")] = 8,
+    min_han_share: Annotated[float, typer.Option(help="Share of Chinese characters among letters, 0 to 1.")] = 0.3,
+    max_sales_marks: Annotated[int, typer.Option(help="Marks of selling from which it is an advertisement.")] = 3,
+) -> None:
+    """Leave out what teaches nothing: too short, no doctor, advertisements, other languages, garbled, only goodbyes.
+
+    Example: zhongjing corpus filter work/deidentify --out work/filter --min-chars 12
+    """
+    from corpus.filters import FilterOptions, filter_dialogues
+
+    options = FilterOptions(min_chars=min_chars, min_han_share=min_han_share, max_sales_marks=max_sales_marks)
+    say(filter_dialogues(source, out, options=options).line())
+
+
+@corpus.command("dedup")
+def dedup_set(
+    source: Source,
+    out: Out,
+    threshold: Annotated[
+        float, typer.Option(help="Jaccard similarity of 3-gram sets from which two are copies.")
+    ] = 0.5,
+) -> None:
+    """Remove exact and near copies; each removal is verified against its keeper and written to duplicates.jsonl.
+
+    Copies whose numbers contradict each other (another dose, another age) are flagged, not removed.
+
+    Example: zhongjing corpus dedup work/filter --out work/dedup --threshold 0.5
+    """
+    from corpus.dedup import dedup
+
+    say(dedup(source, out, threshold=threshold).line())
+
+
+@corpus.command("match")
+def match_set(
+    source: Source,
+    out: Out,
+    graph: Annotated[Path, typer.Option("--graph", help="Folder of a built knowledge graph.")],
+    processes: Annotated[int, typer.Option(help="Processes for large sets; the result does not depend on it.")] = 2,
+) -> None:
+    """Link every turn to the graph and check the doctors' statements; contradictions go to review.jsonl.
+
+    Example: zhongjing corpus match work/dedup --graph kg --out work/match
+    """
+    from corpus.matching import match
+
+    say(match(source, graph, out, processes=processes).line())
+
+
+@corpus.command("freeze")
+def freeze_set(
+    source: Source,
+    name: Annotated[str, typer.Option(help="Name of the dataset.")],
+    versions: Annotated[Path, typer.Option("--versions", help="Folder of all versions.")],
+    parent: Annotated[list[str] | None, typer.Option(help="Version this one grew from; may be repeated.")] = None,
+) -> None:
+    """Freeze a set as the next version of a dataset, with a card; a version never changes again.
+
+    Example: zhongjing corpus freeze work/match --name cmtmedqa --versions versions
+    """
+    from corpus.versions import freeze
+
+    say(freeze(source, versions, name, parents=parent or ()).line())
+
+
+@corpus.command("sample")
+def sample_version(
+    version: Annotated[Path, typer.Argument(metavar="VERSION", help="Folder of a frozen version (or of a set).")],
+    out: Annotated[Path, typer.Option("--out", help="File to write the prompts to, as JSON lines.")],
+    count: Annotated[int, typer.Option(help="How many prompts.")],
+    seed: Annotated[int, typer.Option(help="Seed of the draw; the same seed draws the same prompts.")] = 0,
+    graph: OptionalGraph = None,
+) -> None:
+    """Draw prompts in proportion to departments, each ending on the last turn in which the patient asks.
+
+    Example: zhongjing corpus sample versions/cmtmedqa-v1 --out prompts.jsonl --count 100 --seed 7 --graph kg
+    """
+    from corpus.sampling import sample_prompts
+
+    say(sample_prompts(version, out, count=count, seed=seed, graph=graph).line())
+
+
+@corpus.command("build")
+def build_recipe(recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe in YAML.")]) -> None:
+    """Run all steps of a recipe, from raw files to a frozen version; what is complete already is reused.
+
+    The recipe has the keys name, inputs, out, and optionally graph, aliases, options (filter, dedup).
+
+    Example: zhongjing corpus build recipe.yaml
+    """
+    from corpus.build import build
+
+    build(recipe, on_stage=lambda result: say(result.line()))
+
+
+def trace_id(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="A pair, output, prompt or dialogue.")],
+    root: Annotated[Path, typer.Option(help="Folder to search.")] = Path(),
+) -> None:
+    """Walk from a preference pair, an output, a prompt or a dialogue back to the raw file and line.
+
+    Example: zhongjing trace pair-0123456789abcdef --root demo-run
+    """
+    from corpus.trace import trace
+
+    for line in trace(identity, root):
+        say(line)

@@ -11,7 +11,8 @@ from corpus.places import CITIES, FAMOUS_HOSPITALS, PROVINCES
 _HAN = "\u4e00-\u9fff"
 _PLACE = "|".join(sorted((*PROVINCES, *CITIES), key=len, reverse=True))
 # Prepositions, verbs and pronouns: no part of a place's name, so that a name begins after them.
-_STOP = "去到在于从是来往找的我你您他她们住看上转和跟与及就了过这那某有个家各每同先再又还也都并且回入近离被把让叫请给向对至全或者本该现医一较很比些次社地"
+_STOP = "去到在于从是来往找的我你您他她们住看上转和跟与及就了过这那某有个家各每同先再又还也都并且回入近离被把让叫请给"
+_STOP += "向对至全或者本该现医一较很比些次社地"
 _CHAR = f"[^\\W\\d_a-zA-Z{_STOP}省市县区院]"
 _UNIT = "(?:自治[区州县]|省|市|县|区|州|旗|镇|乡)"
 _KNOWN_AREA = f"(?:{_PLACE})(?:特别行政区|自治[区州县]|省|市|地区|区|县)?"

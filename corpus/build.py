@@ -1,0 +1,147 @@
+"""All steps in a row, by a recipe; what an earlier run left complete is reused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from corpus.dedup import THRESHOLD, dedup
+from corpus.deidentify import deidentify
+from corpus.filters import FilterOptions, filter_dialogues
+from corpus.importing import import_files
+from corpus.matching import match
+from corpus.normalise import normalise
+from corpus.sets import StageResult
+from corpus.versions import freeze
+from foundation.errors import ZhongjingError
+from foundation.files import existing_file
+from foundation.manifest import code_version, entry_of, read_manifest
+
+GRAPH_KIND = "knowledge-graph"
+
+
+class DedupOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`threshold` is the Jaccard similarity from which two dialogues count as copies."""
+
+    threshold: float = THRESHOLD
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of the steps that have any."""
+
+    filter: FilterOptions = FilterOptions()
+    dedup: DedupOptions = DedupOptions()
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `corpus build` reads. Paths are relative to the recipe's folder.
+
+    `graph` is the folder of a built graph or a list of files to build one from, with `aliases`.
+    """
+
+    name: str
+    inputs: list[str]
+    out: str
+    graph: str | list[str] | None = None
+    aliases: str | None = None
+    options: Options = Options()
+
+
+OnStage = Callable[[StageResult], None]
+
+
+def run_chain(
+    files: Sequence[Path],
+    graph: Path | None,
+    out: Path,
+    name: str,
+    *,
+    options: Options | None = None,
+    names: Sequence[str] | None = None,
+    on_stage: OnStage | None = None,
+) -> list[StageResult]:
+    """Import, normalise, de-identify, filter, deduplicate, match and freeze.
+
+    Each step leaves a folder under `out/work`; the version is `out/versions/<name>-v<N>`. A step whose inputs and
+    parameters are those of an earlier run is reused. Without a graph there is no matching. `on_stage` is called
+    after each step.
+    """
+    results: list[StageResult] = []
+    for result in _steps(files, graph, out, name, options or Options(), names):
+        results.append(result)
+        if on_stage is not None:
+            on_stage(result)
+    return results
+
+
+def build(recipe: Path, *, on_stage: OnStage | None = None) -> list[StageResult]:
+    """Run a recipe; see `Recipe` and `run_chain`."""
+    read = read_recipe(recipe)
+    base = recipe.parent
+    out = base / read.out
+    files = [existing_file(base / name) for name in read.inputs]
+    graph = _graph(read, base, out)
+    return run_chain(files, graph, out, read.name, options=read.options, names=read.inputs, on_stage=on_stage)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a YAML file; an unknown or missing key is an error that names it."""
+    try:
+        content = yaml.safe_load(existing_file(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ZhongjingError("this is not YAML", where=_place(path, error)) from error
+    try:
+        recipe = msgspec.convert(content, Recipe)
+    except msgspec.ValidationError as error:
+        known = ", ".join(Recipe.__struct_fields__)
+        raise ZhongjingError(f"this recipe is wrong: {error}", where=path, hint=f"known keys: {known}") from error
+    if not recipe.inputs:
+        raise ZhongjingError("this recipe names no inputs", where=path)
+    return recipe
+
+
+def _steps(
+    files: Sequence[Path], graph: Path | None, out: Path, name: str, options: Options, names: Sequence[str] | None
+) -> Iterator[StageResult]:
+    work = out / "work"
+    yield import_files(files, work / "import", names=names, reuse=True)
+    yield normalise(work / "import", work / "normalise", reuse=True)
+    yield deidentify(work / "normalise", work / "deidentify", graph=graph, reuse=True)
+    yield filter_dialogues(work / "deidentify", work / "filter", options=options.filter, reuse=True)
+    yield dedup(work / "filter", work / "dedup", threshold=options.dedup.threshold, reuse=True)
+    last = work / "dedup"
+    if graph is not None:
+        yield match(last, graph, work / "match", reuse=True)
+        last = work / "match"
+    yield freeze(last, out / "versions", name)
+
+
+def _graph(recipe: Recipe, base: Path, out: Path) -> Path | None:
+    if recipe.graph is None or isinstance(recipe.graph, str):
+        return base / recipe.graph if recipe.graph is not None else None
+    from kg.build import build_graph
+
+    files = [existing_file(base / name) for name in recipe.graph]
+    aliases = existing_file(base / recipe.aliases) if recipe.aliases is not None else None
+    folder = out / "kg"
+    if not _is_built_from(folder, [*files, *([aliases] if aliases else [])]):
+        build_graph(files, folder, aliases=aliases, names=recipe.graph)
+    return folder
+
+
+def _is_built_from(folder: Path, files: Sequence[Path]) -> bool:
+    try:
+        manifest = read_manifest(folder, GRAPH_KIND)
+    except ZhongjingError:
+        return False
+    same = [entry.sha256 for entry in manifest.inputs] == [entry_of(file).sha256 for file in files]
+    return same and manifest.code_version == code_version()
+
+
+def _place(path: Path, error: Any) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f"{path}:{mark.line + 1}" if mark is not None else str(path)

@@ -1,0 +1,194 @@
+"""Prompts for ranking: dialogues cut after the last turn in which the patient asks something."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from corpus.records import Dialogue, Message, Prompt, make_id
+from corpus.sets import StageResult, read_dialogues
+from corpus.turns import asks
+from foundation.errors import ZhongjingError
+from foundation.jsonl import write_records
+from foundation.manifest import read_manifest
+
+if TYPE_CHECKING:
+    from kg.graph import KnowledgeGraph
+    from kg.linker import EntityLinker
+
+STAGE = "sample"
+MAX_FACTS = 6
+
+# What a rater should know first: what harms, then what helps, then what belongs together.
+_RELATIONS = (
+    "禁忌",
+    "药物相互作用",
+    "适应症",
+    "不良反应",
+    "检查",
+    "就诊科室",
+    "临床表现",
+    "注意事项",
+    "治疗",
+    "并发症",
+)
+_PER_RELATION = 2
+
+
+def sample_prompts(
+    version: Path,
+    out: Path,
+    *,
+    count: int,
+    seed: int,
+    graph: Path | None = None,
+    raw_ids: Collection[str] | None = None,
+) -> StageResult:
+    """Write up to `count` prompts of a version (or set) to the file `out`, in proportion to its departments.
+
+    Each prompt ends on the last turn in which the patient asks; the doctor's reply to it is its `reference`. With
+    a graph, facts about what the patient speaks of stand beside it. `raw_ids` restricts the choice to dialogues
+    that their file called so. The same version, seed and options give the same prompts. Left out for
+    `not_requested`, `no_asking_turn` or `not_drawn`.
+    """
+    if count < 1:
+        raise ZhongjingError(f"{count} prompts cannot be sampled", hint="give a count of at least 1")
+    name = read_manifest(version).name
+    rejected: dict[str, int] = {}
+    departments: dict[str, list[str]] = defaultdict(list)
+    for dialogue in read_dialogues(version):
+        reason = _unfit(dialogue, raw_ids)
+        if reason is None:
+            departments[dialogue.department or ""].append(dialogue.id)
+        else:
+            rejected[reason] = rejected.get(reason, 0) + 1
+    available = sum(map(len, departments.values()))
+    if not available:
+        raise ZhongjingError("no dialogue has a turn in which a patient asks", where=version)
+    chosen = draw(departments, count, seed)
+    facts = Facts(graph) if graph is not None else None
+    written = write_records(out, _prompts(version, name, chosen, facts))
+    if available > written:
+        rejected["not_drawn"] = available - written
+    details: dict[str, int | float | str] = {"departments": len(departments)}
+    if written < count:
+        details["short_of_the_count_asked_for"] = count - written
+    return StageResult(
+        stage=STAGE,
+        read=written + sum(rejected.values()),
+        kept=written,
+        rejected=dict(sorted(rejected.items())),
+        details=details,
+    )
+
+
+def cut(messages: Sequence[Message]) -> int | None:
+    """How many messages to keep so that the last one is the last asking turn of the patient; None without one."""
+    return next(
+        (
+            index + 1
+            for index in reversed(range(len(messages)))
+            if messages[index].role == "user" and asks(messages[index].content)
+        ),
+        None,
+    )
+
+
+def draw(groups: Mapping[str, Sequence[str]], count: int, seed: int) -> set[str]:
+    """Ids drawn from every group in proportion to its size (largest remainders, at least one where count allows)."""
+    total = sum(map(len, groups.values()))
+    quotas = {name: min(count, total) * len(ids) / total for name, ids in groups.items()}
+    shares = {name: min(max(int(quota), 1), len(groups[name])) for name, quota in quotas.items()}
+    by_remainder = sorted(groups, key=lambda name: (int(quotas[name]) - quotas[name], name))
+    while (difference := min(count, total) - sum(shares.values())) != 0:
+        step = 1 if difference > 0 else -1
+        room = [name for name in by_remainder if 0 <= shares[name] + step <= len(groups[name])]
+        if step < 0:
+            room.sort(key=lambda name: (quotas[name] - shares[name], name))
+        for name in room[: abs(difference)]:
+            shares[name] += step
+    return {
+        identity
+        for name, ids in groups.items()
+        for identity in sorted(ids, key=lambda each: _lot(seed, each))[: shares[name]]
+    }
+
+
+class Facts:
+    """Triples of a graph worth showing beside a prompt."""
+
+    def __init__(self, graph: Path) -> None:
+        from kg.graph import KnowledgeGraph
+        from kg.linker import EntityLinker
+
+        self.graph: KnowledgeGraph = KnowledgeGraph.open(graph)
+        self.linker: EntityLinker = EntityLinker(self.graph)
+
+    def of(self, messages: Sequence[Message]) -> list[str]:
+        """Up to `MAX_FACTS` triples: such that join two things spoken of first, then of the last turn's entities."""
+        last = self._entities(messages[-1:])
+        spoken = [*last, *self._entities(messages[:-1])]
+        ranked = sorted(
+            {fact for entity in dict.fromkeys(spoken) for fact in self._about(entity)},
+            key=lambda fact: _interest(fact, spoken, len(last)),
+        )
+        return [" ".join(fact) for fact in _varied(ranked)]
+
+    def _entities(self, messages: Sequence[Message]) -> list[str]:
+        found = (mention.entity for message in messages for mention in self.linker.link(message.content))
+        return list(dict.fromkeys(found))
+
+    def _about(self, entity: str) -> Iterator[tuple[str, str, str]]:
+        for side in ("subject", "object"):
+            for triple in self.graph.triples(**{side: entity}):
+                if triple.relation in _RELATIONS:
+                    yield triple.subject, triple.relation, triple.object
+
+
+def _interest(
+    fact: tuple[str, str, str], spoken: Sequence[str], last: int
+) -> tuple[int, int, int, tuple[str, str, str]]:
+    """Sorts first what joins two things spoken of, then what concerns the last turn, then by relation."""
+    subject, relation, object_ = fact
+    places = [spoken.index(name) for name in (subject, object_) if name in spoken]
+    return -len(places), int(min(places) >= last), _RELATIONS.index(relation), fact
+
+
+def _varied(facts: Sequence[tuple[str, str, str]]) -> Iterator[tuple[str, str, str]]:
+    """The first facts, no more than a few of one relation."""
+    used: dict[str, int] = defaultdict(int)
+    for fact in facts:
+        if used[fact[1]] < _PER_RELATION and sum(used.values()) < MAX_FACTS:
+            used[fact[1]] += 1
+            yield fact
+
+
+def _prompts(version: Path, name: str, chosen: Collection[str], facts: Facts | None) -> Iterator[Prompt]:
+    for dialogue in read_dialogues(version):
+        end = cut(dialogue.messages) if dialogue.id in chosen else None
+        if end is None:
+            continue
+        following = dialogue.messages[end : end + 1]
+        messages = dialogue.messages[:end]
+        yield Prompt(
+            prompt_id=make_id("p", name, dialogue.id, end),
+            messages=messages,
+            dialogue_id=dialogue.id,
+            dataset_version=name,
+            department=dialogue.department,
+            facts=facts.of(messages) if facts else [],
+            reference=following[0].content if following and following[0].role == "assistant" else None,
+        )
+
+
+def _unfit(dialogue: Dialogue, raw_ids: Collection[str] | None) -> str | None:
+    if raw_ids is not None and dialogue.meta.raw_id not in raw_ids:
+        return "not_requested"
+    return None if cut(dialogue.messages) is not None else "no_asking_turn"
+
+
+def _lot(seed: int, identity: str) -> bytes:
+    return hashlib.blake2b(f"{seed}:{identity}".encode(), digest_size=8).digest()

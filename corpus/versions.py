@@ -1,0 +1,128 @@
+"""Frozen versions: a set under a name and number that never changes again."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from corpus.card import dataset_card
+from corpus.records import Dialogue
+from corpus.sets import DIALOGUES, KIND, REJECTS, VERSION_KIND, StageResult, read_dialogues, stages_of
+from foundation.errors import ZhongjingError
+from foundation.files import new_folder, sha256_of
+from foundation.manifest import Manifest, entry_of, read_manifest, write_manifest
+from foundation.rejects import read_rejects
+
+STAGE = "freeze"
+
+_NAME = re.compile(r"[\w][\w.-]*")
+
+
+class Composition(msgspec.Struct, frozen=True, kw_only=True):
+    """What a version holds, counted. `left_out` is by step and reason."""
+
+    dialogues: int
+    turns: int
+    doctor_turns: int
+    departments: dict[str, int]
+    sources: dict[str, int]
+    left_out: dict[str, int]
+    entities: int
+    contradictions: int
+
+
+def freeze(source: Path, versions: Path, name: str, *, parents: Sequence[str] = ()) -> StageResult:
+    """Copy the set `source` to `versions/<name>-v<N>`, with N the next free number; it is never changed again.
+
+    Where the newest version of that name holds the same dialogues and rejects it is reused, and no new one made.
+    `parents` name the versions this one grew from. The result's detail `version` is the folder's name.
+    """
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise ZhongjingError(f"{name!r} is no name for a version", hint="use letters, digits, hyphens and points")
+    manifest = read_manifest(source, KIND)
+    content = {file: sha256_of(source / file) for file in (DIALOGUES, REJECTS)}
+    number = newest_number(versions, name)
+    newest = versions / f"{name}-v{number}"
+    if number and _content(read_manifest(newest, VERSION_KIND)) == content:
+        return _result(manifest, newest.name, reused=True)
+    folder = versions / f"{name}-v{number + 1}"
+    with new_folder(folder, replace=False) as temporary:
+        _write(temporary, source, folder.name, parents)
+    return _result(manifest, folder.name, reused=False)
+
+
+def newest_number(versions: Path, name: str) -> int:
+    """The number of the newest version of that name; 0 where there is none."""
+    pattern = re.compile(re.escape(name) + r"-v(\d+)")
+    folders = versions.iterdir() if versions.is_dir() else ()
+    return max((int(match.group(1)) for folder in folders if (match := pattern.fullmatch(folder.name))), default=0)
+
+
+def composition(source: Path) -> Composition:
+    """Count what a set or version holds."""
+    counts: Counter[str] = Counter()
+    departments: Counter[str] = Counter()
+    sources: Counter[str] = Counter()
+    for dialogue in read_dialogues(source):
+        departments[dialogue.department or "unknown"] += 1
+        sources[dialogue.source] += 1
+        counts.update(_counted(dialogue))
+    rejects = Counter(f"{reject.stage}: {reject.reason}" for reject in read_rejects(source / REJECTS))
+    return Composition(
+        dialogues=counts["dialogues"],
+        turns=counts["turns"],
+        doctor_turns=counts["doctor_turns"],
+        departments=dict(departments.most_common()),
+        sources=dict(sorted(sources.items())),
+        left_out=dict(sorted(rejects.items())),
+        entities=counts["entities"],
+        contradictions=counts["contradictions"],
+    )
+
+
+def _counted(dialogue: Dialogue) -> dict[str, int]:
+    return {
+        "dialogues": 1,
+        "turns": len(dialogue.messages),
+        "doctor_turns": sum(message.role == "assistant" for message in dialogue.messages),
+        "entities": len(dialogue.kg.entities) if dialogue.kg else 0,
+        "contradictions": dialogue.kg.contradicted if dialogue.kg else 0,
+    }
+
+
+def _write(folder: Path, source: Path, version: str, parents: Sequence[str]) -> None:
+    for file in (DIALOGUES, REJECTS):
+        shutil.copyfile(source / file, folder / file)
+    counted = _composition_of_copy(folder, source)
+    stages = stages_of(source)
+    (folder / "README.md").write_text(dataset_card(version, counted, stages, parents), encoding="utf-8")
+    counts: dict[str, Any] = {**msgspec.to_builtins(counted), "stages": msgspec.to_builtins(stages)}
+    write_manifest(
+        folder,
+        kind=VERSION_KIND,
+        name=version,
+        inputs=[entry_of(source, source.name)],
+        parameters={"parents": list(parents)},
+        counts=counts,
+    )
+
+
+def _composition_of_copy(folder: Path, source: Path) -> Composition:
+    if any(sha256_of(folder / file) != sha256_of(source / file) for file in (DIALOGUES, REJECTS)):
+        raise ZhongjingError("the set changed while it was being frozen", where=source, hint="freeze it again")
+    return composition(source)
+
+
+def _content(manifest: Manifest) -> dict[str, str]:
+    return {file.name: file.sha256 for file in manifest.files if file.name in (DIALOGUES, REJECTS)}
+
+
+def _result(manifest: Manifest, version: str, *, reused: bool) -> StageResult:
+    count = int(manifest.counts["dialogues"])
+    return StageResult(stage=STAGE, read=count, kept=count, details={"version": version}, reused=reused)
