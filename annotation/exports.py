@@ -86,11 +86,10 @@ def export(
 
 
 def split_dialogues(dialogue_ids: Iterable[str], test_share: float, seed: int) -> dict[str, Split]:
-    """Each dialogue's side. The share is met to the nearest whole dialogue, at least one where two can be parted."""
+    """Each dialogue's side. The share is met to the nearest whole dialogue; neither side stays empty where there are
+    two dialogues."""
     drawn = sorted(set(dialogue_ids), key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
-    tests = round(test_share * len(drawn))
-    if test_share and len(drawn) > 1:
-        tests = max(1, tests)
+    tests = min(max(1, round(test_share * len(drawn))), len(drawn) - 1) if test_share else 0
     return {name: "test" if place < tests else "train" for place, name in enumerate(drawn)}
 
 

