@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from annotation.models import Assignment, Campaign, Ranking, Task, User
+from annotation.models import Answer, Assignment, Campaign, Ranking, Task, User
 from corpus.records import Judgement, Prompt, Response, Tiers
 
 
@@ -39,12 +40,17 @@ def judged_tasks(session: Session, campaign: Campaign) -> list[JudgedTask]:
         JudgedTask(
             task_id=task.id,
             prompt=msgspec.convert(task.prompt, Prompt),
-            responses=[Response(output_id=a.output_id, text=a.text, model=a.model) for a in task.responses],
+            responses=[Response(output_id=a.output_id, text=a.text, model=a.model) for a in _by_id(task.responses)],
             judgements=judgements[task.id],
             decided=task.adjudications[-1].tiers if task.adjudications else None,
         )
         for task in sorted(session.scalars(query), key=lambda task: task.prompt_id)
     ]
+
+
+def _by_id(answers: Iterable[Answer]) -> list[Answer]:
+    """Sorted here and not by the database, whose collation may differ."""
+    return sorted(answers, key=lambda answer: answer.output_id)
 
 
 def _newest(session: Session, campaign: Campaign) -> dict[int, list[Judgement]]:

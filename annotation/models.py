@@ -155,7 +155,7 @@ class Task(Base):
     position: Mapped[int]
     prompt_id: Mapped[str] = mapped_column(String(100))
     prompt: Mapped[dict[str, Any]]
-    responses: Mapped[list[Answer]] = relationship(lazy="raise", order_by="Answer.output_id")
+    responses: Mapped[list[Answer]] = relationship(lazy="raise")
     assignments: Mapped[list[Assignment]] = relationship(lazy="raise", back_populates="task", viewonly=True)
     adjudications: Mapped[list[Adjudication]] = relationship(lazy="raise", order_by="Adjudication.version")
 

@@ -53,4 +53,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["figure"] = figure
+    environment.filters["spell"] = _spell
     return environment
+
+
+def _spell(tiers: list[list[int]]) -> str:
+    """An order in one line: 4 > 1 = 2 > 3."""
+    return " > ".join(" = ".join(map(str, tier)) for tier in tiers)
