@@ -21,19 +21,20 @@ _AREA = f"(?:{_KNOWN_AREA}|(?:(?<![{_HAN}])|(?<=[去到在于从是来])){_CHAR}
 _ORDINAL = "第[一二三四五六七八九十百\\d]{1,3}"
 _KIND = (
     "人民|中心|中医药|中西医结合|中医|妇幼保健|妇幼|妇产科|妇产|妇女|儿童|小儿|肿瘤|口腔|眼科|耳鼻喉|精神卫生|精神病|精神|心理|胸科|肺科|传染病|结核病"
-    "|皮肤病|皮肤|骨科|肛肠|康复|整形|美容|心血管病|脑科|血液病|糖尿病|高血压|男科|综合|专科|职工|铁路|矿务局|总|医科大学|医药大学|医学院|大学|附属|直属"
+    "|皮肤病|皮肤|骨科|肛肠|康复|整形|医疗美容|美容|心血管病|脑科|血液病|糖尿病|高血压|男科|综合|专科|职工|铁路|矿务局|总|医科大学|医药大学|医学院|大学|附属|直属"
     "|急救"
 )
 _HOUSE = (
     "(?:医院|卫生院|卫生所|卫生室|卫生服务中心|社区卫生服务站|诊所|保健院|保健所|门诊部|疗养院|医学中心|医疗中心"
-    "|急救中心)"
+    "|急救中心|(?:美容|口腔|牙科|中医)门诊)"
 )
 _FAMOUS = "|".join(FAMOUS_HOSPITALS)
 _CORE = f"(?:{_ORDINAL}|{_KIND}|{_FAMOUS})"
 _BRANCH = f"(?:[{_HAN}]{{1,3}}(?:院区|分院))?"
-_PLACED = re.compile(f"((?:{_AREA}){{1,3}}(?:{_CHAR}{{0,4}})?{_CORE}*{_HOUSE}{_BRANCH})")
+_QUARTER_BEFORE = f"(?:{_CHAR}{{1,4}}(?:街道|街|路|镇|乡|村))?(?:社区)?"
+_PLACED = re.compile(f"((?:{_AREA}){{1,3}}{_QUARTER_BEFORE}{_CHAR}{{0,4}}{_CORE}*{_HOUSE}{_BRANCH})")
 _NAMED = re.compile(f"((?:{_CHAR}{{0,2}}(?:大学|医学院))?{_CORE}*(?:{_ORDINAL}|{_FAMOUS}){_CORE}*{_HOUSE}{_BRANCH})")
-_OTHER = re.compile(f"(?:(?<=[去到在于是从来])|(?<![{_HAN}]))({_CHAR}{{2,4}}?{_CORE}*{_HOUSE})")
+_OTHER = re.compile(f"(?:(?<=[去到在于是从来])|(?<=附近)|(?<![{_HAN}]))({_CHAR}{{2,4}}?{_CORE}*{_HOUSE})")
 _HOUSE_AT_END = re.compile(f"{_HOUSE}{_BRANCH}$")
 # Words before 医院 that say what kind of hospital, not which one.
 _GENERIC = re.compile(

@@ -11,9 +11,10 @@ _NOISE = re.compile(r"[^\w]+|_")
 _WHO = "医生|大夫|医师|主任|老师|专家|您|你|真的|非常|十分|太|很|多|啊|呀|啦|了|哦|哈|呢|咯|喽|嘞|哇|嘛|吧|亲|的"
 _GREETING = "(?:您|你|大家|医生|大夫)好|(?:早上|上午|中午|下午|晚上)好|早安|hello|hi|hey|哈喽|嗨|在吗|在不在|在么|好"
 _OFFER = (
-    r"请问|欢迎咨询|很?高兴(?:能|可以)?为(?:您|你)(?:服务|解答|解惑)|我是\w{0,4}(?:医生|大夫|医师|主任)"
+    r"请问|欢迎咨询|很?高兴(?:能|可以)?为(?:您|你)(?:服务|解答|解惑)|我是\w{0,8}?(?:医生|大夫|医师|主任)"
     r"|(?:有|需要)?(?:什么|啥|哪方面|哪些)?(?:问题|病情)?(?:需要|可以|能|想)?(?:帮助|帮忙|帮到|帮|咨询)(?:您|你|我)?(?:的|吗|呢|么)?"
-    r"|(?:有)?(?:什么|哪里|哪儿|啥)(?:不舒服|不适|问题|症状|需要)?(?:可以|能|需要)?(?:吗|呢|的)?|怎么(?:了|啦)"
+    r"|(?:有)?(?:什么|哪里|哪儿|啥)(?:不舒服|不适|问题|症状|需要)?(?:可以|能|需要)?(?:吗|呢|的)?|怎么(?:了|啦)|吗|么"
+    r"|请(?:您|你)?(?:详细|具体)?(?:描述|说明|说|介绍)(?:一下|下)?(?:您|你)?的?(?:病情|情况|症状)"
 )
 _THANKS = (
     r"谢谢|谢了|谢啦|多谢|感谢|感激不尽|感激|万分|辛苦|麻烦|3q|thanks|thx|thank you|不客气|不用谢|不用客气|没关系|没事"
@@ -35,14 +36,26 @@ _THANKING = re.compile(_THANKS)
 _QUESTION = re.compile(
     r"[?？]|[吗嘛么呢][\s。！!，,…~～]*$|[吗么][，,。！!]|什么|怎么|怎样|如何|为什么|为何|为啥|咋|多久|多长|多少|几天|几次|哪"
     r"|是不是|能不能|可不可以|要不要|有没有|需不需要|会不会|该不该|行不行|对不对|好不好|严不严重|是否|能否|可否"
-    r"|请问|请教|求助|求医生|请医生|麻烦医生|想知道|想问|想了解|想咨询|帮我|啥"
+    r"|请问|请教|求助|求医生|请医生|麻烦医生|想知道|想问|想了解|想(?:电话)?咨询|帮我|啥|请(?:您|你)?.{0,4}(?:解释|说明|介绍|讲讲|推荐|建议)"
 )
 _POLITE_QUESTION = re.compile(
     r"(?:没有?|无)(?:其他|别的|什么|啥)?问题|(?:知道|明白|清楚)(?:该|要)?(?:怎么|如何)\w{1,2}了|没什么|没啥"
+    r"|(?:如果|若|以后|将来)[^。！!?？]{0,14}(?:问题|疑问|不适|变化)[，,]?我?还?(?:可以|能|能否)[^。！!?？，,]{0,8}(?:咨询|请教|联系)[^。！!?？，,]{0,4}[?？]"
 )
 _COMPLAINT = re.compile(
     "痛|疼|痒|肿|胀|麻|晕|吐|泻|咳|喘|烧|热|发炎|出血|流血|难受|不舒服|不适|症状|失眠|乏力|没劲|便秘|拉肚子|红疹|疙瘩|溃疡"
-    "|过敏|加重|复发|恶化|查出|确诊|检查|诊断|手术|怀孕|月经|吃药|服药|用药|病"
+    "|过敏|加重|复发|恶化|查出|确诊|检查|诊断|手术|怀孕|月经|例假|吃药|服药|用药|病|痘|痰|屑|反酸|打嗝|嗳气|水泡|鼻塞|鼻涕|脱发|掉发|头发"
+    "|抑郁|自杀|焦虑|心慌|胸闷|气短|气促|出汗|大便|小便|尿|白带|红点|斑|硬块|肿块|息肉|结节|囊肿|肥胖|黄疸|抽筋|抽搐|发抖|无力|僵硬|酸|担心|害怕|不好|鼻血|不透气|不通气"
+)
+_SENTENCE = re.compile(r"[^。！!；;\n?？]+[?？]?")
+# 如果还有问题我会再请教您 asks nothing; 我会不会死？ does.
+_PROMISE = re.compile(
+    "我(?:也|就|一定|肯定|尽快|将|再|先|尽量|好好|努力|继续|还){0,3}会(?!不会|头|咳|痛|疼|吐|晕|感到|感觉|觉得|出现|突然|经常|总)"
+    "|我(?:一定|这就|先去|再去|马上|尽快)|^会(?!不会)|再(?:向您|向你|来)(?:请教|咨询)"
+    "|放心了|期待|有了.{0,6}(?:认识|了解|理解)|希望.{0,12}(?:好转|康复|恢复|好起来|改善|缓解|有效)"
+)
+_ASKS_PLAINLY = re.compile(
+    r"[?？]|[吗嘛么呢][\s。！!，,…~～]*$|怎么|怎样|如何|为什么|是不是|能不能|可不可以|要不要|有没有|需不需要"
 )
 _ANSWERED = re.compile("^(?:嗯|恩|好|哦|行|是|对|谢|感谢|明白|知道|了解|收到)")
 _INQUIRY = re.compile(r"[?？]|[吗呢么][。！!\s]*$|有没有|是不是|多久了|多长时间")
@@ -69,11 +82,7 @@ def asks(text: str) -> bool:
     >>> asks("好的，谢谢医生"), asks("嗯，那要吃多久？"), asks("肚子疼")
     (False, True, True)
     """
-    if is_courtesy(text):
-        return False
-    if _QUESTION.search(_POLITE_QUESTION.sub("", text)):
-        return True
-    return not _ANSWERED.match(text.strip()) and _COMPLAINT.search(text) is not None
+    return not is_courtesy(text) and any(map(_sentence_asks, _SENTENCE.findall(text)))
 
 
 def inquires(text: str) -> bool:
@@ -112,6 +121,15 @@ def repair(messages: Iterable[Message]) -> tuple[list[Message], str | None, int]
     if len(turns) > 1 and is_greeting(turns[0].content):
         return [*system, *turns[1:]], None, 1
     return [], "starts_with_doctor", 0
+
+
+def _sentence_asks(sentence: str) -> bool:
+    plain = _ASKS_PLAINLY.search(_POLITE_QUESTION.sub("", sentence)) is not None
+    if is_courtesy(sentence) or (_PROMISE.search(sentence) and not plain):
+        return False
+    if plain or _QUESTION.search(_POLITE_QUESTION.sub("", sentence)):
+        return True
+    return not _ANSWERED.match(sentence.strip()) and _COMPLAINT.search(sentence) is not None
 
 
 def _beyond(pattern: re.Pattern[str], text: str) -> str:
