@@ -6,6 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from annotation.auth import hash_password
 from annotation.models import Assignment, AuditEntry, Job, Ranking
 from annotation.simulation import add_simulated_experts, simulate
 from annotation.web.app import Settings, create_app
