@@ -18,7 +18,8 @@ STAGE = "filter"
 class FilterOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Thresholds. Lengths are in characters; shares are of letters or of Han characters, from 0 to 1.
 
-    `max_sales_marks` is how many marks of selling (contact, price, promise of cure) a dialogue may have.
+    `max_sales_marks` different words of selling, of at least two kinds (contact, hotline, link, price, promise of cure,
+    trade), make an advertisement.
     """
 
     min_patient_chars: int = 2
@@ -36,10 +37,10 @@ _STRANGE = re.compile(r"[\ufffd\u0080-\u009f\ue000-\uf8ff\u25a0\u25a1]|锟斤拷
 _SALES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"(?:加|添加|关注|扫)(?:我|一下)?(?:的)?(?:微信|v信|薇信|威信|vx|wx|qq|公众号|扣扣|二维码)|\[(?:微信|QQ)\d+\]",
+        r"(?:加|添加|关注)(?:我|一下)?(?:的)?(?:微信|v信|薇信|威信|vx|wx|qq|公众号|扣扣|客服)|扫码|扫.{0,4}二维码|\[(?:微信|QQ)\d+\]",
         r"(?:拨打|咨询|服务|免费|订购|预约)(?:热线|电话)|热线[：:]|\[电话\d+\]",
         r"\[网址\d+\]|https?://|www\.|点击(?:链接|购买|下方|进入)|淘宝|天猫|拼多多|官网|旗舰店",
-        r"优惠|特价|打折|折扣|促销|原价|现价|立减|限时|抢购|包邮|买[一二三\d]+送[一二三\d]+|仅需\d+元|只要\d+元",
+        r"优惠|特惠|特价|打折|折扣|促销|原价|现价|立减|限时|抢购|包邮|下单|名额有限|买[一二三\d]+送[一二三\d]+|仅需\d+元|只要\d+元",
         r"祖传|秘方|包治|根治率|治愈率(?:高达|达到?)|无效退款|签约治疗|永不复发|药到病除|百分之百治愈|神药",
         r"免费(?:领取|试用|赠送|领)|领取(?:红包|优惠|礼品)|代理|加盟|招商|厂家直销|货到付款|诚招",
     )
@@ -79,7 +80,7 @@ def reason_against(dialogue: Dialogue, options: FilterOptions) -> str | None:
         return "garbled"
     if _han_share(text) < options.min_han_share:
         return "not_chinese"
-    if sum(pattern.search(text) is not None for pattern in _SALES) >= options.max_sales_marks:
+    if _sells(text, options):
         return "advertisement"
     if all(map(is_courtesy, patient)):
         return "goodbye_only"
@@ -93,6 +94,11 @@ def _thin(patient: list[str], doctor: list[str], options: FilterOptions) -> str 
     if asked + answered < options.min_chars:
         return "too_short"
     return None if _MEDICAL.search("".join((*patient, *doctor))) else "nothing_medical"
+
+
+def _sells(text: str, options: FilterOptions) -> bool:
+    marks = [found for pattern in _SALES if (found := {match.group() for match in pattern.finditer(text)})]
+    return len(marks) > 1 and sum(map(len, marks)) >= options.max_sales_marks
 
 
 def _garbled(text: str, options: FilterOptions) -> bool:
