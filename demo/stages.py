@@ -60,7 +60,7 @@ class Road:
         fingerprint = self._fingerprint(inputs, parameters)
         earlier = self._receipt(stage)
         if earlier and earlier.fingerprint == fingerprint and earlier.outputs == self._hashes(outputs):
-            return msgspec.convert(earlier.result, kind), True
+            return msgspec.convert(earlier.result, kind, dec_hook=_path), True
         result = work()
         receipt = Receipt(fingerprint=fingerprint, outputs=self._hashes(outputs), result=msgspec.to_builtins(result))
         with new_file(self._receipt_path(stage)) as temporary:
@@ -94,3 +94,7 @@ class Road:
             return msgspec.json.decode(self._receipt_path(stage).read_bytes(), type=Receipt)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
+
+
+def _path(kind: type, value: Any) -> Any:
+    return kind(value)
