@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperCommand
 
@@ -17,9 +16,10 @@ SEVERAL = ("--dialogues", "--graph")
 class SeveralFiles(TyperCommand):
     """A command whose `SEVERAL` options take all the files that follow them: `--graph one.csv two.csv`."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat the option before each of its files, which is how click wants them."""
-        return super().parse_args(ctx, list(repeated(args)))
+        left: list[str] = super().parse_args(ctx, list(repeated(args)))
+        return left
 
 
 def repeated(arguments: Sequence[str]) -> Iterator[str]:

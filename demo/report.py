@@ -201,9 +201,7 @@ def _reward(travelled: Travelled) -> Section:
         ("只选更长的回答  choosing the longer answer", share(told.test_length_accuracy)),
         ("Kendall tau", figure(told.test_kendall_tau)),
     ]
-    intro = (
-        "每题的全部成对比较同时计入损失，提示只编码一次。All pairs of a prompt in one step, the prompt encoded once."
-    )
+    intro = "每题的全部成对比较同时计入损失，提示只编码一次。All pairs of a prompt at once, the prompt encoded once."
     blocks = [table(("figure", "value"), rows), plot(plots.lines(curve, "step", "loss"))]
     return Section("奖励模型", "Reward model", intro, blocks)
 

@@ -28,7 +28,7 @@ def parse_json(text: str | bytes) -> Any:
     except UnicodeDecodeError as error:
         raise BadJsonError("not valid UTF-8") from error
     except json.JSONDecodeError as error:
-        raise BadJsonError(f"invalid JSON: {error.msg} at column {error.colno}") from error
+        raise BadJsonError(f"invalid JSON: {error.msg.removesuffix(' at')} at column {error.colno}") from error
     except RecursionError as error:
         raise BadJsonError("nested too deeply") from error
 
