@@ -83,8 +83,9 @@ def _work(source: Path, threshold: float, writer: SetWriter) -> None:
     with progress("comparing"):
         candidates = [_candidate(dialogue) for dialogue in read_dialogues(source)]
         exact = _exact(candidates)
-        rest = [candidate for candidate in candidates if candidate.id not in exact]
-        rows = [*exact.values(), *_near(rest, threshold)]
+        copies = {row.removed for row in exact}
+        near = list(_near([candidate for candidate in candidates if candidate.id not in copies], threshold))
+        rows = [*_to_last_keeper(exact, near), *near]
     rows.sort(key=lambda row: (row.removed or "", row.flagged or "", row.keeper))
     write_records(writer.folder / DUPLICATES, rows)
     removed = {row.removed: row for row in rows if row.removed is not None}
@@ -112,8 +113,8 @@ def _candidate(dialogue: Dialogue) -> _Candidate:
     )
 
 
-def _exact(candidates: Iterable[_Candidate]) -> dict[str, Duplicate]:
-    """Copies with the same text, by id; the best of each stays."""
+def _exact(candidates: Iterable[_Candidate]) -> list[Duplicate]:
+    """Copies with the same text; the best of each stays."""
     best: dict[bytes, _Candidate] = {}
     copies: list[_Candidate] = []
     for candidate in sorted(candidates, key=_rank):
@@ -121,10 +122,18 @@ def _exact(candidates: Iterable[_Candidate]) -> dict[str, Duplicate]:
             copies.append(candidate)
         else:
             best[candidate.key] = candidate
-    return {
-        copy.id: Duplicate(removed=copy.id, keeper=best[copy.key].id, similarity=1.0, ratio=1.0, reason="exact")
+    return [
+        Duplicate(removed=copy.id, keeper=best[copy.key].id, similarity=1.0, ratio=1.0, reason="exact")
         for copy in copies
-    }
+    ]
+
+
+def _to_last_keeper(exact: Iterable[Duplicate], near: Iterable[Duplicate]) -> Iterator[Duplicate]:
+    """Where the keeper of a copy went as a near copy itself, its keeper is as near to the copy: the texts are one."""
+    gone = {row.removed: row for row in near if row.removed is not None}
+    for row in exact:
+        further = gone.get(row.keeper)
+        yield msgspec.structs.replace(further, removed=row.removed) if further is not None else row
 
 
 def _near(candidates: list[_Candidate], threshold: float) -> Iterator[Duplicate]:
@@ -154,6 +163,8 @@ def _rows(candidates: list[_Candidate], found: Star) -> Iterator[Duplicate]:
                 reason="near",
             )
     for (keeper, other), similarity in zip(found.flagged.tolist(), found.flagged_similarity.tolist(), strict=True):
+        if found.keeper[other] != other:
+            continue
         yield Duplicate(
             flagged=candidates[other].id,
             keeper=candidates[keeper].id,

@@ -107,11 +107,11 @@ def _rule(kind: str, pattern: str, accept: Callable[[re.Match[str]], bool | str]
 
 # The first kind that claims a stretch keeps it.
 _RULES = (
-    _rule("邮箱", r"[A-Za-z0-9][\w.+-]*@[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)+"),
+    _rule("邮箱", r"[A-Za-z0-9][A-Za-z0-9_.+-]*@[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)+"),
     _rule("网址", r"(?:https?://|www\.)[^\s\u3000-\u9fff，。！？；）】》)\]\"']+"),
     _rule(
         "网址",
-        r"(?<![\w@.])(?:[A-Za-z0-9-]+\.)+(?:com|cn|net|org|cc|top|vip|info|xyz)\b(?:/[^\s\u3000-\u9fff，。；！？]*)?",
+        r"(?<![A-Za-z0-9@._-])(?:[A-Za-z0-9-]+\.)+(?:com|cn|net|org|cc|top|vip|info|xyz)(?![A-Za-z0-9-])(?:/[^\s\u3000-\u9fff，。；！？]*)?",
     ),
     _rule("身份证", r"(?<!\d)([1-9]\d{16}[\dX])(?![\dX])", _is_identity),
     _rule("身份证", rf"身份证(?:件)?{_IS}([1-9]\d{{16}}[\dX]|[1-9]\d{{14}})(?!\d)"),

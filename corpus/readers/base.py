@@ -75,7 +75,7 @@ def messages_of_lines(lines: list[str]) -> list[Message]:
         if role is not None:
             messages.append(Message(role, words))
         elif messages:
-            messages[-1].content += f"\n{line}"
+            messages[-1].content = f"{messages[-1].content}\n{line}".lstrip("\n")
         elif line.strip():
             raise UnreadableRowError("no_speaker", "the first line does not say who speaks")
     return messages
@@ -85,5 +85,5 @@ def messages_of_text(text: str) -> list[Message]:
     """Turns from one text: a line each, or one after the other on a single line."""
     lines = text.replace("\\n", "\n").splitlines()
     if len(lines) == 1:
-        lines = _INLINE.split(lines[0])
+        lines = [part.strip() for part in _INLINE.split(lines[0])]
     return messages_of_lines(lines)
