@@ -1,0 +1,75 @@
+"""Graph files of every circulating form to statements; what cannot be read becomes a reject with file and line."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, get_args
+
+from foundation.errors import ZhongjingError
+from foundation.files import existing_file
+from foundation.rejects import Reject
+from foundation.text import detect_encoding, open_bytes
+from kg.readers.documents import read_documents
+from kg.readers.statements import Origin
+from kg.readers.tables import read_table
+from kg.records import Triple
+
+Format = Literal["csv", "tsv", "cmekg", "nested", "spo", "qasystem"]
+FORMATS: tuple[str, ...] = get_args(Format)
+
+_HEAD = 4096
+_BINARY = (b"PK\x03\x04", b"PAR1", b"SQLite format 3", b"%PDF", b"ARROW1", b"\x89PNG", b"\xd0\xcf\x11\xe0")
+
+
+def read_triples(path: Path, format: str | None = None, *, name: str | None = None) -> Iterator[Triple | Reject]:  # noqa: A002
+    """The statements of a file, in its order; gzip and the encoding are found by content, as is the format.
+
+    `format` is one of `FORMATS` where the content shall not decide. `name` is recorded as the file's name
+    instead of its path as given. Raises ZhongjingError where there is no such file or format.
+    """
+    origin = Origin(name or str(path))
+    if format is not None and format not in FORMATS:
+        raise ZhongjingError(f"no such graph format: {format}", hint=f"one of {', '.join(FORMATS)}")
+    existing_file(path)
+    try:
+        yield from _read(path, format, origin)
+    except (EOFError, OSError, zlib.error, gzip.BadGzipFile) as error:
+        yield origin.reject("damaged", f"the file cannot be read to its end: {type(error).__name__}")
+    except ZhongjingError as error:
+        yield origin.reject("damaged", error.message)
+
+
+def _read(path: Path, form: str | None, origin: Origin) -> Iterator[Triple | Reject]:
+    with open_bytes(path) as stream:
+        head = stream.read(_HEAD)
+    refused = _refusal(head, path)
+    if refused:
+        yield origin.reject(*refused)
+        return
+    encoding = detect_encoding(path)
+    text = head.decode(encoding, errors="replace").lstrip("\ufeff \t\r\n")
+    is_table = form in ("csv", "tsv") if form else not text.startswith(("{", "["))
+    if is_table:
+        yield from read_table(path, encoding, origin, {"csv": ",", "tsv": "\t"}.get(form or ""))
+    else:
+        yield from read_documents(path, encoding, origin, form)
+
+
+def _refusal(head: bytes, path: Path) -> tuple[str, str] | None:
+    if not head.strip(b"\xef\xbb\xbf \t\r\n"):
+        return "empty_file", "the file is empty"
+    if _is_pickle(head) or path.suffix in (".pkl", ".pickle"):
+        return "pickle", "a pickle can run any code when it is loaded; export it as JSON and read that"
+    if head.startswith(_BINARY):
+        return "unknown_format", "a binary file, not a graph in text"
+    return None
+
+
+def _is_pickle(head: bytes) -> bool:
+    binary_protocol = len(head) > 1 and head[0] == 0x80 and head[1] <= 5
+    return binary_protocol or head.startswith(
+        (b"(dp", b"(lp", b"ccopy_reg\n", b"cbuiltins\n", b"c__builtin__\n", b"}q\x00", b"]q\x00")
+    )

@@ -1,0 +1,176 @@
+"""JSON graphs: CMeKG's web form, nested objects, spo lists and QASystemOnMedicalKG, as one document or as lines.
+
+A document is read item by item, so that each statement has its line and a fault costs one item, not the file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from foundation.jsonl import BadJsonError, parse_json
+from foundation.rejects import Reject
+from foundation.text import numbered_lines
+from kg.readers.shapes import statements_in
+from kg.readers.statements import Origin
+from kg.records import Triple
+
+_LOOSE = json.JSONDecoder(strict=False)
+_SPACE = re.compile(r"[ \t\r\n]*")
+_SAMPLE = 20
+
+
+class Item(msgspec.Struct, frozen=True):
+    """An element of a document: its key where the document is an object, its value, its line."""
+
+    key: str | None
+    value: Any
+    line: int
+
+
+class _Broken(Exception):
+    """The rest of a document cannot be read: `at` is the offset."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__(at)
+        self.at = at
+
+
+def read_documents(path: Path, encoding: str, origin: Origin, form: str | None) -> Iterator[Triple | Reject]:
+    """The statements of a JSON file, one document or one object a line."""
+    lines = list(numbered_lines(path, encoding))
+    items = _line_items(lines, origin) if _is_lines(lines) else _document_items(lines, origin)
+    readable = False
+    for item in items:
+        if isinstance(item, Reject):
+            yield item
+            continue
+        found = statements_in(item.key, item.value, item.line, origin, form)
+        if found is None:
+            yield origin.reject("unknown_shape", "this JSON has none of the known graph shapes", item.line)
+            continue
+        readable = True
+        yield from found
+    if not readable and not lines:
+        yield origin.reject("empty_file", "the file is empty")
+
+
+def read_items(path: Path, encoding: str, origin: Origin) -> Iterator[Item | Reject]:
+    """The elements of one JSON document."""
+    return _document_items(list(numbered_lines(path, encoding)), origin)
+
+
+def _is_lines(lines: list[tuple[int, str | UnicodeDecodeError]]) -> bool:
+    """Whether most of the first lines are an object each; a single line is, where it is one record."""
+    filled = [line.strip() for _, line in lines if isinstance(line, str) and line.strip()]
+    sample = filled[:_SAMPLE]
+    whole = sum(line.startswith("{") and line.endswith("}") for line in sample)
+    if len(filled) == 1:
+        return whole == 1 and sample[0].startswith(('{"name"', '{"text"', '{"_id"', '{"spo_list"', '{"名称"'))
+    return 2 * whole > len(sample)
+
+
+def _line_items(lines: list[tuple[int, str | UnicodeDecodeError]], origin: Origin) -> Iterator[Item | Reject]:
+    for number, line in lines:
+        if isinstance(line, UnicodeDecodeError):
+            yield origin.reject("bad_encoding", "this line does not decode", number)
+        elif line.strip():
+            yield _strict(None, line, number, origin)
+
+
+def _strict(key: str | None, text: str, line: int, origin: Origin) -> Item | Reject:
+    try:
+        return Item(key, parse_json(text), line)
+    except BadJsonError as error:
+        return origin.reject("bad_json", str(error), line)
+
+
+def _document_items(lines: list[tuple[int, str | UnicodeDecodeError]], origin: Origin) -> Iterator[Item | Reject]:
+    for number, line in lines:
+        if isinstance(line, UnicodeDecodeError):
+            yield origin.reject("bad_encoding", "this line does not decode", number)
+    text = "\n".join("" if isinstance(line, UnicodeDecodeError) else line for _, line in lines)
+    place, line_at = 0, 1
+    try:
+        for key, start, end in _spans(text):
+            line_at += text.count("\n", place, start)
+            place = start
+            if key is _REPEATED:
+                yield origin.reject("bad_json", "a key occurs twice in one object", line_at)
+            else:
+                yield _strict(key, text[start:end], line_at, origin)
+    except _Broken as broken:
+        line = text.count("\n", 0, broken.at) + 1
+        yield origin.reject("bad_json", "the document is cut short or malformed from here on", line)
+
+
+_REPEATED = "\x00repeated"
+
+
+def _spans(text: str) -> Iterator[tuple[str | None, int, int]]:
+    """Key, start and end of every element; the elements of lists inside an object come one by one."""
+    start = _skip(text, 0)
+    if text.startswith("\ufeff", start):
+        start = _skip(text, start + 1)
+    if text[start : start + 1] == "[":
+        end = yield from _list_spans(text, start, None)
+    else:
+        end = yield from _object_spans(text, start)
+    if _skip(text, end) != len(text):
+        raise _Broken(end)
+
+
+def _object_spans(text: str, start: int) -> Iterator[tuple[str | None, int, int]]:
+    place, seen = _skip(text, start + 1), set[str]()
+    while text[place : place + 1] != "}":
+        key, colon = _value(text, place)
+        colon = _skip(text, colon)
+        if not isinstance(key, str) or text[colon : colon + 1] != ":":
+            raise _Broken(colon)
+        value = _skip(text, colon + 1)
+        if key in seen:
+            _, end = _value(text, value)
+            yield _REPEATED, value, end
+        elif text[value : value + 1] == "[":
+            end = yield from _list_spans(text, value, key)
+        else:
+            _, end = _value(text, value)
+            yield key, value, end
+        seen.add(key)
+        place = _next(text, end, "}")
+    return place + 1
+
+
+def _list_spans(text: str, start: int, key: str | None) -> Iterator[tuple[str | None, int, int]]:
+    place = _skip(text, start + 1)
+    while text[place : place + 1] != "]":
+        _, end = _value(text, place)
+        yield key, place, end
+        place = _next(text, end, "]")
+    return place + 1
+
+
+def _next(text: str, end: int, closing: str) -> int:
+    """The start of the element after `end`, or the closing bracket."""
+    place = _skip(text, end)
+    if text[place : place + 1] == closing:
+        return place
+    if text[place : place + 1] != ",":
+        raise _Broken(place)
+    return _skip(text, place + 1)
+
+
+def _value(text: str, place: int) -> tuple[Any, int]:
+    try:
+        return _LOOSE.raw_decode(text, place)
+    except (ValueError, RecursionError) as error:
+        raise _Broken(place) from error
+
+
+def _skip(text: str, place: int) -> int:
+    return _SPACE.match(text, place).end()  # type: ignore[union-attr]

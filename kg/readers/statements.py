@@ -1,0 +1,77 @@
+"""One statement checked: the same rules whatever file it stood in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from foundation.rejects import Reject
+from kg.records import Triple
+
+MAX_NAME = 1_000
+STAGE = "kg build"
+NAME_KEYS = ("名称", "name", "中文名称", "疾病名称", "药品名称", "药物名称", "@value", "value")
+
+_BAD = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffd]")
+
+
+class Origin:
+    """A file under the name it is recorded by: makes its triples and its rejects."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    def reject(self, reason: str, detail: str, line: int = 1) -> Reject:
+        """A reject that points into the file."""
+        return Reject(stage=STAGE, reason=reason, file=self.file, line=line, detail=detail)
+
+    def triple(
+        self, subject: Any, relation: Any, target: Any, line: int, types: tuple[str | None, str | None] = (None, None)
+    ) -> Triple | Reject:
+        """A triple where all three are sound names, a reject with the reason otherwise."""
+        parts = (subject, relation, target)
+        if not all(isinstance(part, str) for part in parts):
+            return self.reject("not_text", "a name is not text", line)
+        head, name, tail = (part.strip() for part in parts)
+        fault = name_fault(head) or name_fault(name) or name_fault(tail)
+        if fault:
+            return self.reject(*fault, line)
+        if head == tail:
+            return self.reject("self_loop", "subject and object are the same", line)
+        return Triple(
+            subject=head,
+            relation=name,
+            object=tail,
+            file=self.file,
+            line=line,
+            subject_type=types[0],
+            object_type=types[1],
+        )
+
+
+def name_fault(name: str) -> tuple[str, str] | None:
+    """Why a string is no name: reason and detail; None where it is one."""
+    if not name:
+        return "empty_name", "subject, relation or object is empty"
+    if len(name) > MAX_NAME:
+        return "long_name", f"a name of {len(name):,} characters"
+    if _BAD.search(name):
+        return "bad_character", "a control, surrogate or replacement character in a name"
+    return None
+
+
+def name_in(record: dict[str, Any]) -> str | None:
+    """What a JSON object calls itself."""
+    return next((record[key] for key in NAME_KEYS if isinstance(record.get(key), str)), None)
+
+
+def objects_of(value: Any) -> Iterator[Any]:
+    """The objects in a JSON value: a string, an object with a name, or a list of these."""
+    if isinstance(value, list):
+        for item in value:
+            yield from objects_of(item)
+    elif isinstance(value, dict):
+        yield name_in(value)
+    else:
+        yield value
