@@ -1,0 +1,52 @@
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from demo.road import Travelled
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    assert chromium, "Chromium is needed: make browser"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("width", [390, 820, 1440])
+def test_the_report_draws_itself_alone_at_every_width(browser: Browser, travelled: Travelled, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    errors: list[str] = []
+    requests: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto((travelled.folder / "report.html").as_uri())
+    page.wait_for_selector("svg.main-svg")
+    assert not errors
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert page.locator("section").count() == 10
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.get_by_text("模拟").count() > 0
+    page.close()
+
+
+def test_the_report_names_no_patient(travelled: Travelled) -> None:
+    html = (travelled.folder / "report.html").read_text()
+    from corpus.sets import read_dialogues
+
+    turns = [turn.content for dialogue in read_dialogues(travelled.version) for turn in dialogue.messages]
+    assert not [turn for turn in turns if len(turn) > 8 and turn in html]
