@@ -15,13 +15,11 @@ from corpus.filters import FilterOptions, filter_dialogues
 from corpus.importing import import_files
 from corpus.matching import match
 from corpus.normalise import normalise
-from corpus.sets import StageResult
+from corpus.sets import GRAPH_KIND, StageResult
 from corpus.versions import freeze
 from foundation.errors import ZhongjingError
 from foundation.files import existing_file
 from foundation.manifest import code_version, entry_of, read_manifest
-
-GRAPH_KIND = "knowledge-graph"
 
 
 class DedupOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

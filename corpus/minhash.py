@@ -17,7 +17,7 @@ import numpy.typing as npt
 from numba import njit
 
 ROWS = 4
-RECALL = 0.995
+RECALL = 0.998
 
 Texts = tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]
 

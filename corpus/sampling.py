@@ -98,23 +98,26 @@ def cut(messages: Sequence[Message]) -> int | None:
 
 
 def draw(groups: Mapping[str, Sequence[str]], count: int, seed: int) -> set[str]:
-    """Ids drawn from every group in proportion to its size (largest remainders, at least one where count allows)."""
-    total = sum(map(len, groups.values()))
-    quotas = {name: min(count, total) * len(ids) / total for name, ids in groups.items()}
-    shares = {name: min(max(int(quota), 1), len(groups[name])) for name, quota in quotas.items()}
-    by_remainder = sorted(groups, key=lambda name: (int(quotas[name]) - quotas[name], name))
-    while (difference := min(count, total) - sum(shares.values())) != 0:
-        step = 1 if difference > 0 else -1
-        room = [name for name in by_remainder if 0 <= shares[name] + step <= len(groups[name])]
-        if step < 0:
-            room.sort(key=lambda name: (quotas[name] - shares[name], name))
-        for name in room[: abs(difference)]:
-            shares[name] += step
+    """Ids drawn from every group: one each where `count` allows, the rest in proportion to what is left of them."""
+    shares = shares_of({name: len(ids) for name, ids in groups.items()}, count)
     return {
         identity
         for name, ids in groups.items()
         for identity in sorted(ids, key=lambda each: _lot(seed, each))[: shares[name]]
     }
+
+
+def shares_of(sizes: Mapping[str, int], count: int) -> dict[str, int]:
+    """How many of each group (of at least one) make `count`: one each first, then by largest remainders."""
+    count = min(count, sum(sizes.values()))
+    first = int(count >= len(sizes))
+    room = {name: size - first for name, size in sizes.items()}
+    rest, total = count - first * len(sizes), max(sum(room.values()), 1)
+    shares = {name: first + rest * size // total for name, size in room.items()}
+    by_remainder = sorted(sizes, key=lambda name: (-(rest * room[name] % total), name))
+    for name in by_remainder[: count - sum(shares.values())]:
+        shares[name] += 1
+    return shares
 
 
 class Facts:

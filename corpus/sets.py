@@ -26,6 +26,7 @@ from foundation.rejects import Reject
 
 KIND = "dialogue-set"
 VERSION_KIND = "dataset-version"
+GRAPH_KIND = "knowledge-graph"
 DIALOGUES = "dialogues.parquet"
 REJECTS = "rejects.jsonl"
 BATCH = 2_000
@@ -106,8 +107,10 @@ class Drop(msgspec.Struct, frozen=True):
 
 def plan_step(stage: str, source: Path, parameters: Mapping[str, Any], *, graph: Path | None = None) -> Plan:
     """The plan of a step that reads the dialogue set (or version) `source` and perhaps a graph."""
+    _require_set(source)
     inputs = [entry_of(source, source.name)]
     if graph is not None:
+        read_manifest(graph, GRAPH_KIND)
         inputs.append(entry_of(graph, "graph"))
     return Plan(stage=stage, inputs=inputs, parameters=msgspec.to_builtins(dict(parameters)), source=source)
 
@@ -288,9 +291,7 @@ def _write_set(plan: Plan, folder: Path, name: str, work: Callable[[SetWriter], 
 
 
 def _open(folder: Path) -> pq.ParquetFile:
-    manifest = read_manifest(folder)
-    if manifest.kind not in (KIND, VERSION_KIND):
-        raise ZhongjingError(f"this folder holds a {manifest.kind}, a {KIND} was expected", where=folder)
+    _require_set(folder)
     path = existing_file(folder / DIALOGUES)
     try:
         parquet = pq.ParquetFile(path)
@@ -300,6 +301,12 @@ def _open(folder: Path) -> pq.ParquetFile:
     if missing:
         raise ZhongjingError(f"this Parquet file lacks the columns {', '.join(sorted(missing))}", where=path)
     return parquet
+
+
+def _require_set(folder: Path) -> None:
+    kind = read_manifest(folder).kind
+    if kind not in (KIND, VERSION_KIND):
+        raise ZhongjingError(f"this folder holds a {kind}, a {KIND} was expected", where=folder)
 
 
 def _source_of(plan: Plan) -> Path:

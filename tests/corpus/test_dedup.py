@@ -56,7 +56,7 @@ def test_exact_jaccard_is_that_of_sets(first: str, second: str) -> None:
 
 def test_bands_find_pairs_at_the_threshold() -> None:
     for threshold in (0.3, 0.5, 0.7, 0.9):
-        assert 1 - (1 - threshold**4) ** bands_for(threshold) >= 0.995
+        assert 1 - (1 - threshold**4) ** bands_for(threshold) > 0.997
 
 
 def test_signatures_agree_as_often_as_texts_are_alike() -> None:
@@ -76,13 +76,13 @@ def test_against_brute_force(set_of: Callable[..., Path], tmp_path: Path, thresh
     rows = list(rows_of(tmp_path / "out"))
     removed = {row.removed: row for row in rows}
     assert set(texts) - kept == set(removed)
-    assert len(rows) == result.rejected["duplicate"] > 60
+    assert len(rows) == result.rejected["duplicate"] > 40
     for row in rows:
         assert row.keeper in kept
         assert row.similarity == pytest.approx(brute_jaccard(texts[row.removed or ""], texts[row.keeper]), abs=1e-4)
         assert row.similarity >= threshold - 1e-9
     alike = [pair for pair in combinations(sorted(kept), 2) if brute_jaccard(*map(texts.get, pair)) >= threshold]
-    assert len(alike) <= 0.01 * len(rows)
+    assert len(alike) <= 1
 
 
 def test_a_chain_is_no_star(set_of: Callable[..., Path], tmp_path: Path) -> None:
