@@ -94,7 +94,7 @@ def _build(_database: Database, data: Path, lease: Lease) -> dict[str, Any]:
     from corpus.build import build
 
     results = build(recipe_path(data, lease.payload["recipe"]))
-    return {"stages": [msgspec.to_builtins(result) for result in results]}
+    return {"stages": [{"stage": result.stage, "read": result.read, "kept": result.kept} for result in results]}
 
 
 HANDLERS: dict[str, Handler] = {EXPORT: _export, BUILD: _build}

@@ -12,6 +12,7 @@ from annotation.jobs import MOST_ATTEMPTS, claim, finish, give_up, heartbeat, su
 from annotation.models import Job, now
 from annotation.recipes import recipe_names, recipe_path
 from annotation.simulation import simulate
+from foundation.jsonl import write_records
 from foundation.manifest import read_manifest
 
 
@@ -44,6 +45,25 @@ def test_an_export_job_leaves_a_release(database, made, tmp_path):
     assert (job.state, job.attempts, job.lease_owner) == ("done", 1, None)
     assert read_manifest(tmp_path / job.result["folder"]).counts["prompts"] == 3
     assert worker.work(database, data=tmp_path, once=True) == 0
+
+
+def test_a_build_job_freezes_a_version(database, made, tmp_path):
+    recipes = tmp_path / "recipes"
+    recipes.mkdir()
+    turns = [
+        ("user", "医生您好，我咳嗽三天了，还有点发烧，需要做什么检查？"),
+        ("assistant", "您好，建议做血常规和胸片检查，请问有没有胸痛？"),
+    ]
+    dialogue = {"messages": [{"role": role, "content": content} for role, content in turns]}
+    write_records(recipes / "raw.jsonl", [dialogue])
+    (recipes / "made.yaml").write_text("name: made\ninputs: [raw.jsonl]\nout: ../built\n")
+    with database.write() as session:
+        job_id = submit_build(session, data=tmp_path, recipe="made.yaml", by=None).id
+    worker.work(database, data=tmp_path, once=True)
+    job = job_of(database, job_id)
+    assert (job.state, job.error) == ("done", None)
+    assert job.result["stages"][-1] == {"stage": "freeze", "read": 1, "kept": 1}
+    assert (tmp_path / "built" / "versions" / "made-v1" / "dialogues.parquet").is_file()
 
 
 def test_what_a_person_must_mend_fails_at_once_and_says_why(database, made, tmp_path):
