@@ -58,6 +58,9 @@ _QUARTER = "(?:村|屯|庄|路|街|巷|小区|花园|家园|社区|街道)"
 _LIVING_PLACE = re.compile(
     f"(?:{_AREA}){{1,4}}(?:{_CHAR}{{1,8}}{_QUARTER}{_NUMBERED}*)?|{_CHAR}{{2,8}}{_QUARTER}{_NUMBERED}*"
 )
+# Cheap to look for, so that the long patterns run on few texts.
+_STREET_CUE = re.compile("[路街道巷同弄段][\\d一二三四五六七八九十百]{1,5}[号弄]")
+_ESTATE_CUE = re.compile("小区|花园|家园|公寓|新村|社区")
 _STREET = re.compile(
     f"((?:{_AREA}){{0,4}}{_CHAR}{{1,6}}(?:路|大街|街|大道|巷|胡同|弄|道)(?:{_CHAR}{{0,2}}段)?"
     f"[\\d一二三四五六七八九十百]{{1,5}}(?:号|弄)(?:院|楼)?{_NUMBERED}*(?:[\\d-]{{2,8}})?)"
@@ -81,8 +84,9 @@ def hospital_spans(text: str) -> Iterator[Span]:
 
 def address_spans(text: str) -> Iterator[Span]:
     """Streets with a number, housing estates with a block, and places somebody says they live in."""
-    for pattern in (_STREET, _ESTATE):
-        yield from (Span(*match.span(1), "地址") for match in pattern.finditer(text))
+    for cue, pattern in ((_STREET_CUE, _STREET), (_ESTATE_CUE, _ESTATE)):
+        if cue.search(text):
+            yield from (Span(*match.span(1), "地址") for match in pattern.finditer(text))
     for match in _LIVING.finditer(text):
         place = _LIVING_PLACE.match(match.group(1))
         if place:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +14,15 @@ import msgspec
 
 from corpus.records import Dialogue, KgReport
 from corpus.sets import SetWriter, StageResult, count_dialogues, plan_step, read_batches, run_step
+from foundation.errors import ZhongjingError
 from foundation.files import new_file
 from foundation.jsonl import dump_json
 from foundation.progress import progress
 
 if TYPE_CHECKING:
-    from kg.checker import Checker, Claim
+    from kg.checker import Checker
     from kg.linker import EntityLinker
+    from kg.records import Claim
 
 STAGE = "match"
 REVIEW = "review.jsonl"
@@ -131,11 +134,23 @@ def _count(report: KgReport, writer: SetWriter) -> None:
 
 
 def _batches(source: Path, graph: Path, processes: int) -> Iterator[list[Matched]]:
-    batches = _halved(read_batches(source))
+    batches = _in_batches(read_batches(source))
     if processes <= 1:
         matcher = Matcher(graph)
         yield from ([matcher.match(dialogue) for dialogue in batch] for batch in batches)
         return
+    try:
+        yield from _pooled(batches, graph, processes)
+    except BrokenProcessPool as error:
+        raise ZhongjingError(
+            "a process that matched dialogues ended unexpectedly",
+            where=source,
+            hint="try again with one process; a script that matches needs the guard `if __name__ == '__main__'`",
+        ) from error
+
+
+def _pooled(batches: Iterable[list[Dialogue]], graph: Path, processes: int) -> Iterator[list[Matched]]:
+    """Results in the order of the batches, with few of them waiting in memory."""
     context = get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_open_graph, initargs=(graph,)) as pool:
         waiting: deque[Future[bytes]] = deque()
@@ -147,7 +162,7 @@ def _batches(source: Path, graph: Path, processes: int) -> Iterator[list[Matched
             yield _decoded(waiting.popleft().result())
 
 
-def _halved(batches: Iterable[list[Dialogue]], size: int = 500) -> Iterator[list[Dialogue]]:
+def _in_batches(batches: Iterable[list[Dialogue]], size: int = 500) -> Iterator[list[Dialogue]]:
     for batch in batches:
         yield from (batch[start : start + size] for start in range(0, len(batch), size))
 

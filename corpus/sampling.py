@@ -37,6 +37,8 @@ _RELATIONS = (
 )
 _PER_RELATION = 2
 
+Fact = tuple[str, str, str]
+
 
 def sample_prompts(
     version: Path,
@@ -131,36 +133,33 @@ class Facts:
         self.linker: EntityLinker = EntityLinker(self.graph)
 
     def of(self, messages: Sequence[Message]) -> list[str]:
-        """Up to `MAX_FACTS` triples: such that join two things spoken of first, then of the last turn's entities."""
+        """Up to `MAX_FACTS` triples about what is spoken of and not denied.
+
+        Such that join two things spoken of come first, then those about the last turn.
+        """
         last = self._entities(messages[-1:])
-        spoken = [*last, *self._entities(messages[:-1])]
-        ranked = sorted(
-            {fact for entity in dict.fromkeys(spoken) for fact in self._about(entity)},
-            key=lambda fact: _interest(fact, spoken, len(last)),
-        )
+        spoken = list(dict.fromkeys([*last, *self._entities(messages[:-1])]))
+        facts = [
+            (triple.subject, triple.relation, triple.object)
+            for entity in spoken
+            for triple in self.graph.triples(subject=entity)
+            if triple.relation in _RELATIONS
+        ]
+        ranked = sorted(set(facts), key=lambda fact: _interest(fact, spoken, len(last)))
         return [" ".join(fact) for fact in _varied(ranked)]
 
     def _entities(self, messages: Sequence[Message]) -> list[str]:
-        found = (mention.entity for message in messages for mention in self.linker.link(message.content))
-        return list(dict.fromkeys(found))
-
-    def _about(self, entity: str) -> Iterator[tuple[str, str, str]]:
-        for side in ("subject", "object"):
-            for triple in self.graph.triples(**{side: entity}):
-                if triple.relation in _RELATIONS:
-                    yield triple.subject, triple.relation, triple.object
+        mentions = (mention for message in messages for mention in self.linker.link(message.content))
+        return list(dict.fromkeys(mention.entity for mention in mentions if not mention.negated))
 
 
-def _interest(
-    fact: tuple[str, str, str], spoken: Sequence[str], last: int
-) -> tuple[int, int, int, tuple[str, str, str]]:
+def _interest(fact: Fact, spoken: Sequence[str], last: int) -> tuple[bool, bool, int, Fact]:
     """Sorts first what joins two things spoken of, then what concerns the last turn, then by relation."""
     subject, relation, object_ = fact
-    places = [spoken.index(name) for name in (subject, object_) if name in spoken]
-    return -len(places), int(min(places) >= last), _RELATIONS.index(relation), fact
+    return object_ not in spoken, spoken.index(subject) >= last, _RELATIONS.index(relation), fact
 
 
-def _varied(facts: Sequence[tuple[str, str, str]]) -> Iterator[tuple[str, str, str]]:
+def _varied(facts: Sequence[Fact]) -> Iterator[Fact]:
     """The first facts, no more than a few of one relation."""
     used: dict[str, int] = defaultdict(int)
     for fact in facts:

@@ -12,6 +12,7 @@ from corpus.records import Message, Role
 Row = Mapping[str, Any]
 
 _TURN_LISTS = ("conversations", "messages", "conversation", "dialog", "dialogue", "dialogs")
+_WHOLE_TEXTS = frozenset({"conversation", "dialog", "dialogue"})
 _ROLE_KEYS = ("from", "role", "speaker")
 _TEXT_KEYS = ("value", "content", "text", "sentence")
 _QUESTIONS = ("instruction", "instruct", "question", "questions", "query", "prompt", "ask", "问题", "提问")
@@ -55,8 +56,8 @@ def _has_turns(row: Row) -> bool:
 
 
 def _read_turns(row: Row) -> list[Message]:
-    turns = next(row[key] for key in _TURN_LISTS if row.get(key) is not None)
-    if isinstance(turns, str):
+    key, turns = next((key, row[key]) for key in _TURN_LISTS if row.get(key) is not None)
+    if isinstance(turns, str) and key in _WHOLE_TEXTS:
         return messages_of_text(turns)
     if not isinstance(turns, list):
         raise UnreadableRowError("messages_not_a_list", f"a {type(turns).__name__} where a list was expected")

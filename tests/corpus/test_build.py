@@ -45,7 +45,7 @@ def test_the_chain_loses_nothing(raw: Path, tmp_path: Path) -> None:
     assert sorted((reject.stage, reject.reason, reject.line) for reject in left_out) == [
         ("dedup", "duplicate", 2),
         ("filter", "goodbye_only", 3),
-        ("import", "no_messages", 5),
+        ("import", "messages_not_a_list", 5),
     ]
     everything = b"".join(file.read_bytes() for file in tmp_path.rglob("*.json*") if file != raw)
     assert "赵文博".encode() not in everything
