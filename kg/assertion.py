@@ -87,7 +87,7 @@ class _Reading:
 
     def mention(self, number: int) -> None:
         """A mention comes: what is in force holds of it."""
-        start, end, taken = self.mentions[number]
+        start, end, _ = self.mentions[number]
         flags = self.lasting | (PAST if self.past else 0)
         if self.negation is not None and self._reaches(start, end):
             flags |= NEGATED
@@ -153,7 +153,7 @@ class _Reading:
             self.doubt_end, self.negation = sign.end, None
 
     def _ask(self, sign: Sign) -> None:
-        """A question to be answered yes or no doubts what it asks about; 怎么办 and 能治好吗 take the finding for granted."""
+        """A yes-or-no question doubts what it asks about; 怎么办 and 能治好吗 take the finding for granted."""
         if sign.kind is Cue.ASKED and not _CLAUSE_END.match(self.text, sign.end):
             return
         if not _OPEN_QUESTION.search(self.text[self.clause_start : sign.start]):

@@ -115,7 +115,7 @@ def _nothing_read(files: Sequence[Path], rejects: Sequence[Reject]) -> Zhongjing
     return ZhongjingError(
         f"no triple could be read: {first.detail}{more}",
         where=f"{first.file}:{first.line}",
-        hint="head,relation,tail as CSV or TSV, CMeKG JSON, nested JSON, spo_list and QASystemOnMedicalKG lines are read",
+        hint="CSV or TSV of head,relation,tail; JSON of CMeKG, nested, spo_list or QASystemOnMedicalKG form",
     )
 
 

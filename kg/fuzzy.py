@@ -98,8 +98,11 @@ class FuzzyNames:
 
 
 def _is_slip(window: str, name: str) -> bool:
-    """Whether the difference looks like a slip of the pen: it leaves a short name whole at both ends, unless what stands
-    there sounds alike, and changes no character that carries the meaning (左 for 右, 正常 for 异常, 黄 for 清)."""
+    """Whether the difference looks like a slip of the pen.
+
+    It leaves a short name whole at both ends, unless what stands there sounds alike, and changes no character that
+    carries the meaning (左 for 右, 正常 for 异常, 黄 for 清).
+    """
     whole = all(_sounds_alike(*ends) for ends in ((window[0], name[0]), (window[-1], name[-1])))
     if not whole and (len(name) < _LONG or len(window) != len(name)):
         return False

@@ -24,6 +24,7 @@ class Numbering:
         self.numbers: dict[str, int] = {}
 
     def __call__(self, text: str) -> int:
+        """The number of a string."""
         return self.numbers.setdefault(text, len(self.numbers))
 
     def sorted_ranks(self) -> tuple[list[str], NDArray[np.int64]]:
@@ -128,11 +129,12 @@ class Gathering:
         for (entity, kind), weight in self._votes.items():
             votes[ranks[entity], TYPES.index(kind)] = weight
         votes[votes.sum(axis=1) == 0, TYPES.index("other")] = 1
-        disease, symptom = TYPES.index("disease"), TYPES.index("symptom")
-        for rank in np.flatnonzero((votes.argmax(axis=1) == symptom) & (votes.max(axis=1) < _STATED)).tolist():
-            if votes[rank, disease] and sounds_like_disease(names[rank]):
-                votes[rank, disease] = _STATED
-        return votes.argmax(axis=1).astype(np.uint8)
+        winners, disease = votes.argmax(axis=1), TYPES.index("disease")
+        doubtful = np.isin(winners, [TYPES.index("symptom"), TYPES.index("drug")]) & (votes.max(axis=1) < _STATED)
+        for rank in np.flatnonzero(doubtful).tolist():
+            if sounds_like_disease(names[rank]):
+                winners[rank] = disease
+        return np.asarray(winners, dtype=np.uint8)
 
 
 def conflicts_in(merged: Merged) -> Iterable[tuple[int, int]]:

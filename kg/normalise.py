@@ -77,7 +77,7 @@ def _shorten(text: str, origin: list[int] | None) -> tuple[str, list[int]]:
 
 @cache
 def _one_to_one() -> dict[int, str]:
-    table = {code: "\ufffd" for code in _SURROGATES}
+    table = dict.fromkeys(_SURROGATES, "\ufffd")
     simplified = _simplified()
     for code in _CHANGING:
         character = chr(code)

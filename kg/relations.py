@@ -25,7 +25,7 @@ RELATED = "相关"
 
 
 class Relation(msgspec.Struct, frozen=True, kw_only=True):
-    """A canonical relation. `names` mean the same, `inverses` the same read backwards.
+    """A canonical relation. `names` mean the same, `inverses` the same read backwards, both separated by blanks.
 
     A symmetric relation is stored once, the smaller name first. The weights say how much an end tells about the
     type of what stands there: most things a drug is for are diseases, but fever is still a symptom.
@@ -34,8 +34,8 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     subject: EntityType | None = None
     object: EntityType | None = None
-    names: tuple[str, ...] = ()
-    inverses: tuple[str, ...] = ()
+    names: str = ""
+    inverses: str = ""
     symmetric: bool = False
     subject_weight: int = 6
     object_weight: int = 3
@@ -48,11 +48,11 @@ class Resolved(msgspec.Struct, frozen=True):
     inverted: bool
 
 
-def _of_disease(name: str, object_type: EntityType | None, *names: str, inverses: tuple[str, ...] = ()) -> Relation:
+def _of_disease(name: str, object_type: EntityType, names: str, inverses: str = "") -> Relation:
     return Relation(name=name, subject="disease", object=object_type, names=names, inverses=inverses)
 
 
-def _of_drug(name: str, object_type: EntityType | None, *names: str, inverses: tuple[str, ...] = ()) -> Relation:
+def _of_drug(name: str, object_type: EntityType, names: str, inverses: str = "") -> Relation:
     return Relation(name=name, subject="drug", object=object_type, names=names, inverses=inverses)
 
 
@@ -61,236 +61,114 @@ VOCABULARY = (
         name=INDICATION,
         subject="drug",
         object="disease",
-        names=(
-            "适应证",
-            "主治",
-            "主治疾病",
-            "功能主治",
-            "治疗疾病",
-            "to_treat",
-            "treats",
-            "treat",
-            "indication",
-            "may_treat",
-        ),
-        inverses=(
-            *(
-                "药物治疗",
-                "治疗药物",
-                "用药",
-                "常用药",
-                "常用药品",
-                "常用药物",
-                "推荐药",
-                "推荐药品",
-                "推荐药物",
-                "好评药品",
-            ),
-            *("treated_by", "common_drug", "recommand_drug", "recommend_drug", "drug_therapy"),
-        ),
+        names="适应证 主治 主治疾病 功能主治 治疗疾病 to_treat treats treat indication may_treat",
+        inverses="药物治疗 治疗药物 用药 常用药 常用药品 常用药物 推荐药 推荐药品 推荐药物 好评药品 treated_by common_drug "
+        "recommand_drug recommend_drug drug_therapy",
         object_weight=1,
     ),
     Relation(
         name=CONTRAINDICATION,
         subject="drug",
         object="disease",
-        names=(
-            "禁忌症",
-            "禁忌证",
-            "禁用",
-            "禁用人群",
-            "禁忌人群",
-            "禁用于",
-            "contraindication",
-            "contraindicated_for",
-            "contraindicated_in",
-        ),
-        inverses=("禁用药", "禁用药物", "禁忌药物", "contraindicated_drug"),
+        names="禁忌症 禁忌证 禁用 禁用人群 禁忌人群 禁用于 contraindication contraindicated_for contraindicated_in",
+        inverses="禁用药 禁用药物 禁忌药物 contraindicated_drug",
         object_weight=1,
     ),
     Relation(
         name=INTERACTION,
         subject="drug",
         object="drug",
-        names=("相互作用", "配伍禁忌", "interacts_with", "interaction", "drug_interaction", "ddi"),
+        names="相互作用 配伍禁忌 interacts_with interaction drug_interaction ddi",
         symmetric=True,
         object_weight=6,
     ),
     _of_drug(
         ADVERSE,
         "symptom",
-        *("副作用", "药物不良反应", "adverse_reaction", "adverse_effect", "side_effect", "may_cause"),
-        inverses=("adverse_reaction_of", "adverse_effect_of", "side_effect_of"),
+        "副作用 药物不良反应 adverse_reaction adverse_effect side_effect",
+        "adverse_reaction_of adverse_effect_of side_effect_of",
     ),
-    _of_drug("成份", "ingredient", "成分", "药物成份", "药物成分", "主要成份", "主要成分", "ingredient", "component"),
-    _of_drug("用法用量", "advice", "用法", "用量", "dosage", "usage"),
-    _of_drug("药理作用", "advice", "药理", "作用机制", "pharmacology"),
-    _of_drug("生产企业", "other", "厂家", "生产厂家", "manufacturer"),
-    Relation(
-        name=SYMPTOM,
-        subject="disease",
-        object="symptom",
-        names=(
-            "症状",
-            "临床症状",
-            "临床症状及体征",
-            "疾病症状",
-            "表现",
-            "contains_symptom",
-            "has_symptom",
-            "symptom",
-            "symptoms",
-        ),
-        inverses=("symptom_of", "症状对应疾病"),
+    _of_drug("成份", "ingredient", "成分 药物成份 药物成分 主要成份 主要成分 ingredient component"),
+    _of_drug("用法用量", "advice", "用法 用量 dosage usage"),
+    _of_drug("药理作用", "advice", "药理 作用机制 pharmacology"),
+    _of_drug("生产企业", "other", "厂家 生产厂家 manufacturer"),
+    _of_disease(
+        SYMPTOM,
+        "symptom",
+        "症状 临床症状 临床症状及体征 疾病症状 表现 contains_symptom has_symptom symptom symptoms",
+        "symptom_of 症状对应疾病",
     ),
     _of_disease(
         EXAMINATION,
         "examination",
-        *(
-            "检查项目",
-            "诊断检查",
-            "实验室检查",
-            "影像学检查",
-            "辅助检查",
-            "组织学检查",
-            "内窥镜检查",
-            "筛查",
-            "need_check",
-        ),
-        *("check_item", "check", "examination", "diagnostic_test"),
-        inverses=("checked_for", "check_for", "检查对应疾病"),
+        "检查项目 诊断检查 实验室检查 影像学检查 辅助检查 组织学检查 内窥镜检查 筛查 need_check check_item check "
+        "examination diagnostic_test",
+        "checked_for check_for 检查对应疾病",
     ),
     _of_disease(
         DEPARTMENT,
         "department",
-        *("科室", "所属科室", "治疗科室", "cure_department", "department", "belongs_to_department", "belongs_to"),
-        inverses=("科室疾病", "department_of"),
+        "科室 所属科室 治疗科室 cure_department department belongs_to_department belongs_to",
+        "科室疾病 department_of",
     ),
-    _of_disease(
-        "并发症", "disease", "complication_to", "complication", "complications", "acompany", "has_complication"
-    ),
+    _of_disease("并发症", "disease", "complication_to complication complications acompany has_complication"),
     _of_disease(
         "病因",
         "cause",
-        *("致病因素", "发病原因", "发病机制", "高危因素", "风险评估因素", "遗传因素", "caused_by", "etiology"),
-        inverses=("lead_to", "leads_to", "causes", "导致", "引起"),
+        "致病因素 发病原因 发病机制 高危因素 风险评估因素 遗传因素 caused_by etiology",
+        "lead_to leads_to causes 导致 引起",
     ),
-    _of_disease("治疗", "treatment", "治疗方法", "治疗方案", "治疗方式", "cure_way", "treatment", "therapy"),
-    _of_disease("手术治疗", "treatment", "手术", "surgery"),
+    _of_disease("治疗", "treatment", "治疗方法 治疗方案 治疗方式 cure_way treatment therapy"),
+    _of_disease("手术治疗", "treatment", "手术 surgery"),
     _of_disease("辅助治疗", "treatment", "adjuvant_therapy"),
     _of_disease("化疗", "treatment", "chemotherapy"),
-    _of_disease("放射治疗", "treatment", "放疗", "radiotherapy"),
-    _of_disease("发病部位", "body_part", "部位", "病变部位", "患病部位", "body_part", "location", "site"),
-    _of_disease("转移部位", "body_part", "外侵部位", "metastasis_site"),
-    _of_disease("多发群体", "group", "易感人群", "多发人群", "好发人群", "easy_get", "susceptible_group"),
-    _of_disease("病原体", "pathogen", "病原", "致病菌", "pathogen"),
-    _of_disease("传播途径", "other", "传染方式", "传染性", "get_way", "transmission"),
-    _of_disease("预防", "advice", "预防措施", "prevention"),
-    _of_disease("预后", "other", "预后状况", "预后生存率", "治愈率", "cured_prob", "prognosis"),
-    _of_disease("治疗周期", "other", "cure_lasttime", "treatment_duration"),
-    _of_disease("发病率", "other", "患病比例", "get_prob", "incidence"),
-    _of_disease("病理分型", "disease", "分型", "subtype", "pathological_type"),
+    _of_disease("放射治疗", "treatment", "放疗 radiotherapy"),
+    _of_disease("发病部位", "body_part", "部位 病变部位 患病部位 body_part location site"),
+    _of_disease("转移部位", "body_part", "外侵部位 metastasis_site"),
+    _of_disease("多发群体", "group", "易感人群 多发人群 好发人群 easy_get susceptible_group"),
+    _of_disease("病原体", "pathogen", "病原 致病菌 pathogen"),
+    _of_disease("传播途径", "other", "传染方式 传染性 get_way transmission"),
+    _of_disease("预防", "advice", "预防措施 prevention"),
+    _of_disease("预后", "other", "预后状况 预后生存率 治愈率 cured_prob prognosis"),
+    _of_disease("治疗周期", "other", "cure_lasttime treatment_duration"),
+    _of_disease("发病率", "other", "患病比例 get_prob incidence"),
+    _of_disease("病理分型", "disease", "分型 subtype pathological_type"),
     _of_disease("鉴别诊断", "disease", "differential_diagnosis"),
-    _of_disease("宜吃", "food", "推荐食谱", "recommand_eat", "recommend_eat", "do_eat", "good_food"),
-    _of_disease("忌吃", "food", "忌口", "not_eat", "no_eat", "bad_food"),
-    _of_disease("分类", "other", "疾病分类", "category"),
-    Relation(name="注意事项", object="advice", names=("注意", "precaution", "precautions")),
-    Relation(name="相关疾病", object="disease", names=("related_disease",), object_weight=2),
-    Relation(name=RELATED, names=("相关的", "related_to", "related", "associated_with"), symmetric=True),
-    Relation(name="相关导致", subject="disease", object="disease", names=("相关(导致)",)),
-    Relation(name="相关转化", subject="disease", object="disease", names=("相关(转化)",)),
-    Relation(name="相关症状", object="symptom", names=("相关(症状)", "related_symptom")),
-    Relation(
-        name=SYNONYM,
-        names=(
-            "别名",
-            "别称",
-            "又名",
-            "俗称",
-            "简称",
-            "英文名",
-            "英文名称",
-            "商品名",
-            "alias",
-            "synonym",
-            "also_known_as",
-        ),
-    ),
+    _of_disease("宜吃", "food", "推荐食谱 recommand_eat recommend_eat do_eat good_food"),
+    _of_disease("忌吃", "food", "忌口 not_eat no_eat bad_food"),
+    _of_disease("分类", "other", "疾病分类 category"),
+    _of_disease("相关导致", "disease", "相关(导致)"),
+    _of_disease("相关转化", "disease", "相关(转化)"),
+    Relation(name="相关症状", object="symptom", names="相关(症状) related_symptom"),
+    Relation(name="相关疾病", object="disease", names="related_disease", object_weight=2),
+    Relation(name=RELATED, names="相关的 related_to related associated_with", symmetric=True),
+    Relation(name="注意事项", object="advice", names="注意 precaution precautions"),
+    Relation(name=SYNONYM, names="别名 别称 又名 俗称 简称 英文名 英文名称 商品名 alias synonym also_known_as"),
 )
 
-_TYPE_NAMES: dict[EntityType, tuple[str, ...]] = {
-    "disease": ("疾病", "病", "disease", "diseases", "诊断", "dis"),
-    "drug": ("药物", "药品", "药", "西药", "中药", "中成药", "drug", "drugs", "medicine", "dru"),
-    "symptom": ("症状", "临床表现", "体征", "symptom", "symptoms", "sym"),
-    "examination": ("检查", "检查项目", "检验", "诊疗技术", "examination", "check", "test", "ite"),
-    "treatment": (
-        "治疗",
-        "手术治疗",
-        "其他治疗",
-        "手术",
-        "治疗方法",
-        "器械",
-        "设备",
-        "treatment",
-        "procedure",
-        "equ",
-        "pro",
-    ),
-    "department": ("科室", "department", "departments", "dep"),
-    "body_part": ("部位", "身体", "身体部位", "解剖部位", "器官", "body", "body_part", "bod"),
-    "group": ("人群", "群体", "社会学", "group", "population"),
-    "cause": ("病因", "原因", "cause", "etiology"),
-    "ingredient": ("成份", "成分", "ingredient"),
-    "food": ("食物", "食品", "菜谱", "food", "foods"),
-    "pathogen": ("病原体", "微生物", "微生物类", "病毒", "细菌", "pathogen", "mic"),
-    "advice": ("建议", "注意事项", "advice"),
-    "other": ("其他", "其它", "流行病学", "预后", "other"),
+_TYPE_NAMES: dict[EntityType, str] = {
+    "disease": "疾病 病 诊断 disease diseases dis",
+    "drug": "药物 药品 药 西药 中药 中成药 drug drugs medicine dru",
+    "symptom": "症状 临床表现 体征 symptom symptoms sym",
+    "examination": "检查 检查项目 检验 诊疗技术 examination check test ite",
+    "treatment": "治疗 手术治疗 其他治疗 手术 治疗方法 器械 设备 treatment procedure equ pro",
+    "department": "科室 department departments dep",
+    "body_part": "部位 身体 身体部位 解剖部位 器官 body body_part bod",
+    "group": "人群 群体 社会学 group population",
+    "cause": "病因 原因 cause etiology",
+    "ingredient": "成份 成分 ingredient",
+    "food": "食物 食品 菜谱 food foods",
+    "pathogen": "病原体 微生物 微生物类 病毒 细菌 pathogen mic",
+    "advice": "建议 注意事项 advice",
+    "other": "其他 其它 流行病学 预后 other",
 }
 
-_GROUP_ENDS = (
-    "妇",
-    "妇女",
-    "儿童",
-    "婴儿",
-    "幼儿",
-    "婴幼儿",
-    "新生儿",
-    "早产儿",
-    "老年人",
-    "老人",
-    "人群",
-    "患者",
-    "病人",
-    "女性",
-    "男性",
-    "青少年",
-    "者",
-    "孕期",
-    "哺乳期",
-    "妊娠期",
+_GROUP_ENDS = tuple(
+    "妇 妇女 儿童 婴儿 幼儿 婴幼儿 新生儿 早产儿 老年人 老人 人群 患者 病人 女性 男性 青少年 者 孕期 哺乳期 妊娠期".split()
 )
-
-_DISEASE_ENDS = (
-    *(
-        "病",
-        "炎",
-        "症",
-        "癌",
-        "瘤",
-        "综合征",
-        "高血压",
-        "低血压",
-        "贫血",
-        "结核",
-        "梗死",
-        "梗塞",
-        "骨折",
-        "溃疡",
-        "湿疹",
-        "荨麻疹",
-        "哮喘",
-    ),
-    *("癫痫", "结石", "硬化", "衰竭", "感冒", "流感", "痛风", "甲亢", "甲减"),
+_DISEASE_ENDS = tuple(
+    "病 炎 症 癌 瘤 综合征 高血压 低血压 贫血 结核 梗死 梗塞 骨折 溃疡 湿疹 荨麻疹 哮喘 癫痫 结石 硬化 衰竭 感冒 流感 "
+    "痛风 甲亢 甲减".split()
 )
 
 
@@ -327,13 +205,13 @@ def _key(name: str) -> str:
 def _by_name() -> dict[str, Resolved]:
     table: dict[str, Resolved] = {}
     for relation in VOCABULARY:
-        for name in (relation.name, *relation.names):
+        for name in (relation.name, *relation.names.split()):
             table[_key(name)] = Resolved(relation, False)
-        for name in relation.inverses:
+        for name in relation.inverses.split():
             table[_key(name)] = Resolved(relation, True)
     return table
 
 
 @cache
 def _by_type_name() -> dict[str, EntityType]:
-    return {_key(name): kind for kind, names in _TYPE_NAMES.items() for name in names}
+    return {_key(name): kind for kind, names in _TYPE_NAMES.items() for name in names.split()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, overload
 
@@ -33,7 +34,7 @@ class Strings(Sequence[str]):
 
     def __init__(self, offsets: NDArray[np.int64], data: NDArray[np.uint8]) -> None:
         self._offsets = offsets
-        self._data = memoryview(data)
+        self._data = memoryview(data)  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -53,7 +54,7 @@ class Strings(Sequence[str]):
 
     def __iter__(self) -> Iterator[str]:
         text, bounds = bytes(self._data), self._offsets.tolist()
-        for start, end in zip(bounds, bounds[1:], strict=False):
+        for start, end in pairwise(bounds):
             yield text[start:end].decode()
 
     def position(self, text: str) -> int | None:

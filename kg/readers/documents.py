@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from foundation.text import numbered_lines
 from kg.readers.shapes import statements_in
 from kg.readers.statements import Origin
 from kg.records import Triple
+
+Span = tuple[str | None, int, int]
 
 _LOOSE = json.JSONDecoder(strict=False)
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -33,12 +35,15 @@ class Item(msgspec.Struct, frozen=True):
     line: int
 
 
-class _Broken(Exception):
+class _BrokenError(Exception):
     """The rest of a document cannot be read: `at` is the offset."""
 
     def __init__(self, at: int) -> None:
         super().__init__(at)
         self.at = at
+
+
+Lines = list[tuple[int, str | UnicodeDecodeError]]
 
 
 def read_documents(path: Path, encoding: str, origin: Origin, form: str | None) -> Iterator[Triple | Reject]:
@@ -65,7 +70,7 @@ def read_items(path: Path, encoding: str, origin: Origin) -> Iterator[Item | Rej
     return _document_items(list(numbered_lines(path, encoding)), origin)
 
 
-def _is_lines(lines: list[tuple[int, str | UnicodeDecodeError]]) -> bool:
+def _is_lines(lines: Lines) -> bool:
     """Whether most of the first lines are an object each; a single line is, where it is one record."""
     filled = [line.strip() for _, line in lines if isinstance(line, str) and line.strip()]
     sample = filled[:_SAMPLE]
@@ -75,7 +80,7 @@ def _is_lines(lines: list[tuple[int, str | UnicodeDecodeError]]) -> bool:
     return 2 * whole > len(sample)
 
 
-def _line_items(lines: list[tuple[int, str | UnicodeDecodeError]], origin: Origin) -> Iterator[Item | Reject]:
+def _line_items(lines: Lines, origin: Origin) -> Iterator[Item | Reject]:
     for number, line in lines:
         if isinstance(line, UnicodeDecodeError):
             yield origin.reject("bad_encoding", "this line does not decode", number)
@@ -90,10 +95,10 @@ def _strict(key: str | None, text: str, line: int, origin: Origin) -> Item | Rej
         return origin.reject("bad_json", str(error), line)
 
 
-def _document_items(lines: list[tuple[int, str | UnicodeDecodeError]], origin: Origin) -> Iterator[Item | Reject]:
-    for number, line in lines:
-        if isinstance(line, UnicodeDecodeError):
-            yield origin.reject("bad_encoding", "this line does not decode", number)
+def _document_items(lines: Lines, origin: Origin) -> Iterator[Item | Reject]:
+    undecodable = [number for number, line in lines if isinstance(line, UnicodeDecodeError)]
+    for number in undecodable:
+        yield origin.reject("bad_encoding", "this line does not decode", number)
     text = "\n".join("" if isinstance(line, UnicodeDecodeError) else line for _, line in lines)
     place, line_at = 0, 1
     try:
@@ -104,7 +109,7 @@ def _document_items(lines: list[tuple[int, str | UnicodeDecodeError]], origin: O
                 yield origin.reject("bad_json", "a key occurs twice in one object", line_at)
             else:
                 yield _strict(key, text[start:end], line_at, origin)
-    except _Broken as broken:
+    except _BrokenError as broken:
         line = text.count("\n", 0, broken.at) + 1
         yield origin.reject("bad_json", "the document is cut short or malformed from here on", line)
 
@@ -122,16 +127,16 @@ def _spans(text: str) -> Iterator[tuple[str | None, int, int]]:
     else:
         end = yield from _object_spans(text, start)
     if _skip(text, end) != len(text):
-        raise _Broken(end)
+        raise _BrokenError(end)
 
 
-def _object_spans(text: str, start: int) -> Iterator[tuple[str | None, int, int]]:
+def _object_spans(text: str, start: int) -> Generator[Span, None, int]:
     place, seen = _skip(text, start + 1), set[str]()
     while text[place : place + 1] != "}":
         key, colon = _value(text, place)
         colon = _skip(text, colon)
         if not isinstance(key, str) or text[colon : colon + 1] != ":":
-            raise _Broken(colon)
+            raise _BrokenError(colon)
         value = _skip(text, colon + 1)
         if key in seen:
             _, end = _value(text, value)
@@ -146,7 +151,7 @@ def _object_spans(text: str, start: int) -> Iterator[tuple[str | None, int, int]
     return place + 1
 
 
-def _list_spans(text: str, start: int, key: str | None) -> Iterator[tuple[str | None, int, int]]:
+def _list_spans(text: str, start: int, key: str | None) -> Generator[Span, None, int]:
     place = _skip(text, start + 1)
     while text[place : place + 1] != "]":
         _, end = _value(text, place)
@@ -161,7 +166,7 @@ def _next(text: str, end: int, closing: str) -> int:
     if text[place : place + 1] == closing:
         return place
     if text[place : place + 1] != ",":
-        raise _Broken(place)
+        raise _BrokenError(place)
     return _skip(text, place + 1)
 
 
@@ -169,7 +174,7 @@ def _value(text: str, place: int) -> tuple[Any, int]:
     try:
         return _LOOSE.raw_decode(text, place)
     except (ValueError, RecursionError) as error:
-        raise _Broken(place) from error
+        raise _BrokenError(place) from error
 
 
 def _skip(text: str, place: int) -> int:

@@ -68,7 +68,8 @@ def _spo(value: Any, line: int, origin: Origin) -> Statements:
         return
     for span in spans:
         if isinstance(span, list) and len(span) == _SPO_WIDTH:
-            yield origin.triple(*span, line)
+            subject, relation, target = span
+            yield origin.triple(subject, relation, target, line)
         elif isinstance(span, dict):
             types = (_first(span.get("subject_type")), _first(span.get("object_type")))
             target = _first(span.get("object"))

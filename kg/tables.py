@@ -1,0 +1,60 @@
+"""Results of the room as lines for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from unicodedata import east_asian_width
+
+from kg.card import provenance
+from kg.records import Claim, Mention
+
+
+def mention_lines(mentions: Sequence[Mention]) -> Iterator[str]:
+    """A table of mentions with their status in words."""
+    rows = [("span", "text", "entity", "type", "match", "status")]
+    for one in mentions:
+        flags = (("negated", one.negated), ("uncertain", one.uncertain), ("past", one.temporality == "past"))
+        status = [word for word, holds in flags if holds]
+        status += [one.experiencer] if one.experiencer != "patient" else []
+        span = f"{one.start}-{one.end}"
+        rows.append((span, one.text, one.entity, one.type, one.match, ", ".join(status) or "present"))
+    return _aligned(rows)
+
+
+def claim_lines(text: str, claims: Sequence[Claim]) -> Iterator[str]:
+    """Each claim with its verdict, the span marked in its surroundings, and the evidence."""
+    for claim in claims:
+        yield f"{claim.verdict:<12} {claim.subject} {claim.relation} {claim.object}"
+        yield f"             {_marked(text, claim.start, claim.end)}"
+        for fact in claim.evidence:
+            yield f"             graph: {fact.subject} {fact.relation} {fact.object}    {provenance(fact)}"
+
+
+def stats_lines(counts: dict[str, Any]) -> Iterator[str]:
+    """The counts of a graph: totals, then by type and by relation, largest first."""
+    totals = [(name.replace("_", " "), f"{count:,}") for name, count in counts.items() if isinstance(count, int)]
+    yield from _aligned(totals)
+    for title, name in (("entities by type", "types"), ("triples by relation", "relations"), ("rejects", "rejected")):
+        table: dict[str, int] = counts.get(name, {})
+        if table:
+            yield f"{title}:"
+            ordered = sorted(table.items(), key=lambda row: (-row[1], row[0]))
+            yield from ("  " + line for line in _aligned([(key, f"{count:,}") for key, count in ordered]))
+
+
+def _marked(text: str, start: int, end: int, around: int = 12) -> str:
+    before, after = text[max(0, start - around) : start], text[end : end + around]
+    return f"…{before}【{text[start:end]}】{after}…".replace("\n", " ")
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Rows in columns; a Chinese character is two columns wide."""
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
+        yield "  ".join(cells).rstrip()
+
+
+def _width(text: str) -> int:
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
