@@ -23,18 +23,10 @@ STAGE = "sample"
 MAX_FACTS = 6
 
 # What a rater should know first: what harms, then what helps, then what belongs together.
-_RELATIONS = (
-    "禁忌",
-    "药物相互作用",
-    "适应症",
-    "不良反应",
-    "检查",
-    "就诊科室",
-    "临床表现",
-    "注意事项",
-    "治疗",
-    "并发症",
-)
+_CARE = ("禁忌", "药物相互作用", "适应症", "不良反应", "注意事项", "就诊科室")
+# A graph has too many of these: shown only where both ends are spoken of.
+_DESCRIPTION = ("检查", "治疗", "临床表现", "并发症")
+_RELATIONS = (*_CARE, *_DESCRIPTION)
 _PER_RELATION = 2
 
 Fact = tuple[str, str, str]
@@ -143,7 +135,7 @@ class Facts:
             (triple.subject, triple.relation, triple.object)
             for entity in spoken
             for triple in self.graph.triples(subject=entity)
-            if triple.relation in _RELATIONS
+            if triple.relation in (_RELATIONS if triple.object in spoken else _CARE)
         ]
         ranked = sorted(set(facts), key=lambda fact: _interest(fact, spoken, len(last)))
         return [" ".join(fact) for fact in _varied(ranked)]

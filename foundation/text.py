@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -12,7 +14,9 @@ from foundation.errors import ZhongjingError
 from foundation.files import existing_file
 
 ENCODINGS = ("utf-8", "gb18030")
+GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
 _SAMPLE = 1 << 18
+_CHUNK = 1 << 12
 
 
 def open_bytes(path: Path) -> BinaryIO:
@@ -28,8 +32,7 @@ def detect_encoding(path: Path) -> str:
     Bytes of either encoding may happen to be valid in the other; the reading with the larger share of
     everyday Chinese characters among its non-ASCII ones wins.
     """
-    with open_bytes(path) as stream:
-        sample = stream.read(_SAMPLE)
+    sample = _beginning(path)
     if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     return max(ENCODINGS, key=lambda encoding: (_han_share(sample, encoding), encoding == "utf-8"))
@@ -46,8 +49,17 @@ def numbered_lines(path: Path, encoding: str | None = None) -> Iterator[tuple[in
         with open_bytes(path) as stream:
             for number, line in enumerate(stream, start=1):
                 yield number, _decode(line, encoding, first=number == 1)
-    except (EOFError, gzip.BadGzipFile) as error:
+    except GZIP_ERRORS as error:
         raise ZhongjingError(f"this gzip file is damaged or cut short: {error}", where=path) from error
+
+
+def _beginning(path: Path) -> bytes:
+    """The first bytes of a file; of a damaged gzip file as many as can be had."""
+    parts: list[bytes] = []
+    with open_bytes(path) as stream, suppress(*GZIP_ERRORS):
+        while sum(map(len, parts)) < _SAMPLE and (part := stream.read(_CHUNK)):
+            parts.append(part)
+    return b"".join(parts)
 
 
 def _decode(line: bytes, encoding: str, *, first: bool) -> str | UnicodeDecodeError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from itertools import islice
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from corpus.readers.json_files import read_json_array, read_json_lines
 from corpus.readers.parquet_files import read_parquet
 from corpus.readers.text_blocks import BLOCK, read_text_blocks
 from foundation.errors import ZhongjingError
-from foundation.text import detect_encoding, numbered_lines, open_bytes
+from foundation.text import GZIP_ERRORS, detect_encoding, numbered_lines, open_bytes
 
 _LOOKED_AT = 50
 
@@ -56,5 +55,5 @@ def _first_bytes(path: Path) -> bytes:
     try:
         with open_bytes(path) as stream:
             return stream.read(4)
-    except (EOFError, gzip.BadGzipFile) as error:
+    except GZIP_ERRORS as error:
         raise ZhongjingError("this gzip file is damaged or cut short", where=path) from error

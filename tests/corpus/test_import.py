@@ -9,6 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from corpus.departments import department_of
 from corpus.importing import import_files
@@ -354,3 +356,55 @@ def test_departments_are_one_vocabulary(name: str | None, expected: str | None) 
 
 def test_a_department_stands_for_itself() -> None:
     assert [department_of(name) for name in DEPARTMENTS] == list(DEPARTMENTS)
+
+
+def sound_files() -> dict[str, bytes]:
+    rows = [CMTMEDQA, MESSAGES, DIALMED, SINGLE[0]]
+    table_rows = [
+        ["department", "title", "ask", "answer"],
+        *(["内科", "t", f'{ASKED}"{n}', ANSWERED] for n in range(4)),
+    ]
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([MESSAGES] * 3), sink)
+    return {
+        "lines": dump(*rows).encode(),
+        "array": json.dumps(rows, ensure_ascii=False, indent=1).encode(),
+        "csv": table(table_rows).encode("gb18030"),
+        "blocks": MEDDIALOG.encode(),
+        "gzip": gzip.compress(dump(*rows).encode(), mtime=0),
+        "parquet": sink.getvalue(),
+        "utf-16": dump(*rows).encode("utf-16"),
+    }
+
+
+SOUND = sound_files()
+
+
+@given(st.sampled_from(sorted(SOUND)), st.data())
+@settings(max_examples=150, deadline=None)
+def test_damaged_files_end_in_rejects_or_one_clear_error(
+    tmp_path_factory: pytest.TempPathFactory, kind: str, data: st.DataObject
+) -> None:
+    content = bytearray(SOUND[kind])
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(content) - 1))
+        content[start : start + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=6))
+        content = content or bytearray(b" ")
+    folder = tmp_path_factory.mktemp("damaged")
+    (folder / "file").write_bytes(content[: data.draw(st.integers(1, len(content)))])
+    try:
+        result = import_files([folder / "file"], folder / "out")
+    except ZhongjingError as error:
+        assert "file" in str(error)
+        assert [path.name for path in folder.iterdir()] == ["file"]
+    else:
+        assert result.kept == len(list(read_dialogues(folder / "out"))) > 0
+
+
+def test_a_gzip_file_cut_short_gives_its_whole_rows_and_one_reject(tmp_path: Path) -> None:
+    rows = [{"id": number, **SINGLE[0]} for number in range(3000)]
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(dump(*rows).encode(), mtime=0)[:-200])
+    dialogues, rejects = read(tmp_path, path)
+    assert len(dialogues) > 1000
+    assert [(reject.reason, reject.file) for reject in rejects] == [("unreadable_file", "a.jsonl.gz")]
