@@ -22,7 +22,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Block:
-    """A plot, a table, or both under one heading."""
+    """A plot or a table under a heading."""
 
     heading: str = ""
     plot: str = ""

@@ -12,7 +12,7 @@ from corpus.sets import REJECTS, read_dialogues
 from demo import plots
 from demo.figures import UNKNOWN, figure, share
 from demo.page import Block, Section, Tile, plot, table, write_page
-from demo.road import Travelled
+from demo.road import STEPS, Travelled
 from foundation.jsonl import read_records
 from foundation.manifest import entry_of
 from foundation.rejects import read_rejects
@@ -59,8 +59,8 @@ def _tiles(travelled: Travelled) -> list[Tile]:
 
 
 def _funnel(travelled: Travelled) -> Section:
-    kept: dict[str, float] = {"read": travelled.corpus[0].read}
-    kept |= {result.stage: result.kept for result in travelled.corpus}
+    kept: dict[str, float] = {"raw rows": travelled.corpus[0].read}
+    kept |= {STEPS.get(result.stage, result.stage): result.kept for result in travelled.corpus}
     rows = [
         (line.stage, line.into, line.out, line.note, "reused" if line.reused else f"{line.seconds:.1f} s")
         for line in travelled.lines

@@ -23,7 +23,6 @@ from demo.figures import figure, share
 from demo.inputs import Inputs
 from demo.stages import Road, StageLine
 from foundation.cli import say
-from foundation.errors import needs_extra
 from foundation.files import sha256_of
 from foundation.manifest import Manifest, entry_of
 from kg.build import build_graph
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
 DRAWN = (("tiny-cool", 0.6), ("tiny-warm", 1.0), ("tiny-hot", 1.4))
 NEW_TOKENS = 48
+STEPS = {"import": "read", "deidentify": "de-identify", "dedup": "deduplicate"}
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Travelled:
 
 def travel(inputs: Inputs, out: Path, seed: int, effort: Effort | None = None) -> Travelled:
     """Run all stages under `out`; what an earlier run with the same inputs and seed left is reused."""
-    with needs_extra("train", "the reward model and PPO at the end of the road"):
-        import torch  # noqa: F401  (asked for first, not after minutes of work)
+    import training.ppo
+    import training.reward  # noqa: F401  (what is missing is said now, not after minutes of work)
 
     effort = effort or Effort()
     road = Road(out)
@@ -106,7 +106,9 @@ def _corpus(road: Road, inputs: Inputs) -> tuple[list[StageResult], Path]:
 
     def tell(result: StageResult) -> None:
         note = result.line().removeprefix(f"{result.stage}: ").removesuffix(" [reused]")
-        road.tell(result.stage, result.read, result.kept, note, reused=result.reused, since=since[0])
+        road.tell(
+            STEPS.get(result.stage, result.stage), result.read, result.kept, note, reused=result.reused, since=since[0]
+        )
         since[0] = time.monotonic()
 
     results = run_chain(

@@ -62,7 +62,8 @@ class Road:
         if earlier and earlier.fingerprint == fingerprint and earlier.outputs == self._hashes(outputs):
             return msgspec.convert(earlier.result, kind, dec_hook=_path), True
         result = work()
-        receipt = Receipt(fingerprint=fingerprint, outputs=self._hashes(outputs), result=msgspec.to_builtins(result))
+        plain = msgspec.to_builtins(result, enc_hook=str)
+        receipt = Receipt(fingerprint=fingerprint, outputs=self._hashes(outputs), result=plain)
         with new_file(self._receipt_path(stage)) as temporary:
             temporary.write_bytes(msgspec.json.encode(receipt))
         return result, False
