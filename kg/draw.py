@@ -13,7 +13,7 @@ from kg.graph import KnowledgeGraph
 if TYPE_CHECKING:
     import networkx as nx
 
-Places = Mapping[str, tuple[float, float]]
+Places = Mapping[str, Any]
 
 MAX_NODES = 400
 _COLOURS = {

@@ -62,8 +62,8 @@ VOCABULARY = (
         subject="drug",
         object="disease",
         names="适应证 主治 主治疾病 功能主治 治疗疾病 to_treat treats treat indication may_treat",
-        inverses="药物治疗 治疗药物 用药 常用药 常用药品 常用药物 推荐药 推荐药品 推荐药物 好评药品 treated_by common_drug "
-        "recommand_drug recommend_drug drug_therapy",
+        inverses="药物治疗 治疗药物 用药 常用药 常用药品 常用药物 推荐药 推荐药品 推荐药物 好评药品 "
+        "treated_by common_drug recommand_drug recommend_drug drug_therapy",
         object_weight=1,
     ),
     Relation(
@@ -163,12 +163,55 @@ _TYPE_NAMES: dict[EntityType, str] = {
     "other": "其他 其它 流行病学 预后 other",
 }
 
-_GROUP_ENDS = tuple(
-    "妇 妇女 儿童 婴儿 幼儿 婴幼儿 新生儿 早产儿 老年人 老人 人群 患者 病人 女性 男性 青少年 者 孕期 哺乳期 妊娠期".split()
+_GROUP_ENDS = (
+    "妇",
+    "妇女",
+    "儿童",
+    "婴儿",
+    "幼儿",
+    "婴幼儿",
+    "新生儿",
+    "早产儿",
+    "老年人",
+    "老人",
+    "人群",
+    "患者",
+    "病人",
+    "女性",
+    "男性",
+    "青少年",
+    "者",
+    "孕期",
+    "哺乳期",
+    "妊娠期",
 )
-_DISEASE_ENDS = tuple(
-    "病 炎 症 癌 瘤 综合征 高血压 低血压 贫血 结核 梗死 梗塞 骨折 溃疡 湿疹 荨麻疹 哮喘 癫痫 结石 硬化 衰竭 感冒 流感 "
-    "痛风 甲亢 甲减".split()
+_DISEASE_ENDS = (
+    "病",
+    "炎",
+    "症",
+    "癌",
+    "瘤",
+    "综合征",
+    "高血压",
+    "低血压",
+    "贫血",
+    "结核",
+    "梗死",
+    "梗塞",
+    "骨折",
+    "溃疡",
+    "湿疹",
+    "荨麻疹",
+    "哮喘",
+    "癫痫",
+    "结石",
+    "硬化",
+    "衰竭",
+    "感冒",
+    "流感",
+    "痛风",
+    "甲亢",
+    "甲减",
 )
 
 
