@@ -210,8 +210,7 @@ def _star(
     keeper = np.arange(documents)
     similarity = np.ones(documents)
     seen = np.full(documents, -1)
-    flagged = [(np.int64(0), np.int64(0)) for _ in range(0)]
-    flagged_similarity = [np.float64(0) for _ in range(0)]
+    flagged = [(np.int64(0), np.int64(0), np.float64(0)) for _ in range(0)]
     for document in order:
         if keeper[document] != document:
             continue
@@ -228,15 +227,12 @@ def _star(
                     continue
                 others = numbers[number_offsets[other] : number_offsets[other + 1]]
                 if _lacks(own_numbers, others) and _lacks(others, own_numbers):
-                    flagged.append((document, other))
-                    flagged_similarity.append(alike)
+                    flagged.append((document, other, alike))
                 else:
                     keeper[other] = document
                     similarity[other] = alike
     pairs = np.empty((len(flagged), 2), dtype=np.int64)
-    for index in range(len(flagged)):
-        pairs[index, 0], pairs[index, 1] = flagged[index]
     values = np.empty(len(flagged))
     for index in range(len(flagged)):
-        values[index] = flagged_similarity[index]
+        pairs[index, 0], pairs[index, 1], values[index] = flagged[index]
     return keeper, similarity, pairs, values

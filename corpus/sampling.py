@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,22 +51,13 @@ def sample_prompts(
     if count < 1:
         raise ZhongjingError(f"{count} prompts cannot be sampled", hint="give a count of at least 1")
     name = read_manifest(version).name
-    rejected: dict[str, int] = {}
-    departments: dict[str, list[str]] = defaultdict(list)
-    for dialogue in read_dialogues(version):
-        reason = _unfit(dialogue, raw_ids)
-        if reason is None:
-            departments[dialogue.department or ""].append(dialogue.id)
-        else:
-            rejected[reason] = rejected.get(reason, 0) + 1
+    departments, rejected = _askers(version, raw_ids)
     available = sum(map(len, departments.values()))
     if not available:
-        raise ZhongjingError("no dialogue has a turn in which a patient asks", where=version)
-    chosen = draw(departments, count, seed)
+        raise ZhongjingError("no dialogue asked for has a turn in which the patient asks", where=version)
     facts = Facts(graph) if graph is not None else None
-    written = write_records(out, _prompts(version, name, chosen, facts))
-    if available > written:
-        rejected["not_drawn"] = available - written
+    written = write_records(out, _prompts(version, name, draw(departments, count, seed), facts))
+    rejected["not_drawn"] = available - written
     details: dict[str, int | float | str] = {"departments": len(departments)}
     if written < count:
         details["short_of_the_count_asked_for"] = count - written
@@ -74,9 +65,22 @@ def sample_prompts(
         stage=STAGE,
         read=written + sum(rejected.values()),
         kept=written,
-        rejected=dict(sorted(rejected.items())),
+        rejected={reason: number for reason, number in sorted(rejected.items()) if number},
         details=details,
     )
+
+
+def _askers(version: Path, raw_ids: Collection[str] | None) -> tuple[dict[str, list[str]], Counter[str]]:
+    """Ids of the dialogues that can become prompts, by department, and how many cannot, by reason."""
+    departments: dict[str, list[str]] = defaultdict(list)
+    rejected: Counter[str] = Counter()
+    for dialogue in read_dialogues(version):
+        reason = _unfit(dialogue, raw_ids)
+        if reason is None:
+            departments[dialogue.department or ""].append(dialogue.id)
+        else:
+            rejected[reason] += 1
+    return departments, rejected
 
 
 def cut(messages: Sequence[Message]) -> int | None:

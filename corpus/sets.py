@@ -7,8 +7,7 @@ set and writes another; it carries the rejects of its source forward and adds it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.records import Dialogue
+from corpus.tables import SCHEMA, from_batch, to_batch
 from foundation.errors import ZhongjingError
 from foundation.files import existing_file, new_folder
 from foundation.jsonl import dump_json
@@ -31,38 +31,6 @@ DIALOGUES = "dialogues.parquet"
 REJECTS = "rejects.jsonl"
 BATCH = 2_000
 SAMPLES = 5
-
-_MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
-_META = pa.struct(
-    [
-        ("file", pa.string()),
-        ("line", pa.int64()),
-        ("format", pa.string()),
-        ("raw_id", pa.string()),
-        ("labels", pa.list_(pa.string())),
-    ]
-)
-_KG = pa.struct(
-    [
-        ("entities", pa.list_(pa.string())),
-        ("coverage", pa.float64()),
-        ("supported", pa.int64()),
-        ("contradicted", pa.int64()),
-        ("unknown", pa.int64()),
-        ("contradictions", pa.list_(pa.list_(pa.string()))),
-    ]
-)
-SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("messages", pa.list_(_MESSAGE)),
-        ("source", pa.string()),
-        ("meta", _META),
-        ("department", pa.string()),
-        ("scenario", pa.string()),
-        ("kg", _KG),
-    ]
-)
 
 
 class StageResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,29 +209,16 @@ def read_dialogues(folder: Path) -> Iterator[Dialogue]:
         yield from batch
 
 
-def read_batches(folder: Path, columns: Sequence[str] | None = None) -> Iterator[list[Dialogue]]:
+def read_batches(folder: Path) -> Iterator[list[Dialogue]]:
     """Batches of dialogues; see `read_dialogues`."""
     with _open(folder) as parquet:
-        for batch in parquet.iter_batches(batch_size=BATCH, columns=list(columns) if columns else None):
-            yield [msgspec.convert(_without_nulls(row), Dialogue) for row in batch.to_pylist()]
+        yield from map(from_batch, parquet.iter_batches(batch_size=BATCH))
 
 
 def count_dialogues(folder: Path) -> int:
     """How many dialogues a set or version holds."""
     with _open(folder) as parquet:
         return int(parquet.metadata.num_rows)
-
-
-def to_batch(dialogues: Sequence[Dialogue]) -> pa.RecordBatch:
-    """Dialogues as an Arrow record batch of `SCHEMA`."""
-    return pa.RecordBatch.from_pylist([_plain(dialogue) for dialogue in dialogues], schema=SCHEMA)
-
-
-def batched(items: Iterable[Dialogue], size: int = BATCH) -> Iterator[list[Dialogue]]:
-    """Lists of up to `size` items."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 def _write_set(plan: Plan, folder: Path, name: str, work: Callable[[SetWriter], None]) -> StageResult:
@@ -321,20 +276,6 @@ def _refuse_strange(out: Path, source: Path | None) -> None:
         raise ZhongjingError(
             "this folder holds other things and is not replaced", where=out, hint="choose a new or empty folder"
         )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, msgspec.Struct):
-        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
-
-
-def _without_nulls(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: _without_nulls(value) if isinstance(value, dict) else value
-        for name, value in row.items()
-        if value is not None
-    }
 
 
 def _short(value: int | float | str) -> str:

@@ -1,0 +1,67 @@
+"""Dialogues as Arrow tables and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from corpus.records import Dialogue
+
+_MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
+_META = pa.struct(
+    [
+        ("file", pa.string()),
+        ("line", pa.int64()),
+        ("format", pa.string()),
+        ("raw_id", pa.string()),
+        ("labels", pa.list_(pa.string())),
+    ]
+)
+_KG = pa.struct(
+    [
+        ("entities", pa.list_(pa.string())),
+        ("coverage", pa.float64()),
+        ("supported", pa.int64()),
+        ("contradicted", pa.int64()),
+        ("unknown", pa.int64()),
+        ("contradictions", pa.list_(pa.list_(pa.string()))),
+    ]
+)
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("messages", pa.list_(_MESSAGE)),
+        ("source", pa.string()),
+        ("meta", _META),
+        ("department", pa.string()),
+        ("scenario", pa.string()),
+        ("kg", _KG),
+    ]
+)
+
+
+def to_batch(dialogues: Sequence[Dialogue]) -> pa.RecordBatch:
+    """Dialogues as an Arrow record batch of `SCHEMA`."""
+    return pa.RecordBatch.from_pylist([_plain(dialogue) for dialogue in dialogues], schema=SCHEMA)
+
+
+def from_batch(batch: pa.RecordBatch) -> list[Dialogue]:
+    """The dialogues of a record batch of `SCHEMA`."""
+    return [msgspec.convert(_without_nulls(row), Dialogue) for row in batch.to_pylist()]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, msgspec.Struct):
+        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _without_nulls(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_nulls(value) if isinstance(value, dict) else value
+        for name, value in row.items()
+        if value is not None
+    }
