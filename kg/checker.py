@@ -29,7 +29,7 @@ _LETTERS: dict[EntityType, str] = {
     "group": "G",
 }
 _SENTENCE = re.compile("[^。！!？?；;\n]+[。！!？?；;\n]*")
-_WITHOUT = re.compile("(?:没有|没|未|非|不是|除了|除)$|不备孕[和或及、]$")
+_WITHOUT = re.compile("(?:没有|没|未|非|不是|除了|(?<!排)除)$|不备孕[和或及、]$")
 _EXCLUDING = 4
 
 Judged = tuple[Verdict, list[Fact]]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, get_args
@@ -13,7 +11,7 @@ from foundation.files import existing_file
 from foundation.rejects import Reject
 from foundation.text import detect_encoding, open_bytes
 from kg.readers.documents import read_documents
-from kg.readers.statements import Origin
+from kg.readers.statements import Origin, damage
 from kg.readers.tables import read_table
 from kg.records import Triple
 
@@ -34,12 +32,10 @@ def read_triples(path: Path, format: str | None = None, *, name: str | None = No
     if format is not None and format not in FORMATS:
         raise ZhongjingError(f"no such graph format: {format}", hint=f"one of {', '.join(FORMATS)}")
     existing_file(path)
-    try:
+    faults: list[Reject] = []
+    with damage(faults, origin):
         yield from _read(path, format, origin)
-    except (EOFError, OSError, zlib.error, gzip.BadGzipFile) as error:
-        yield origin.reject("damaged", f"the file cannot be read to its end: {type(error).__name__}")
-    except ZhongjingError as error:
-        yield origin.reject("damaged", error.message)
+    yield from faults
 
 
 def _read(path: Path, form: str | None, origin: Origin) -> Iterator[Triple | Reject]:

@@ -10,8 +10,8 @@ import msgspec
 from foundation.files import existing_file
 from foundation.rejects import Reject
 from foundation.text import detect_encoding
-from kg.readers.documents import read_items
-from kg.readers.statements import Origin, name_fault, objects_of
+from kg.readers.documents import Item, read_items
+from kg.readers.statements import Origin, damage, name_fault, objects_of
 
 
 class Alias(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,14 +26,23 @@ class Alias(msgspec.Struct, frozen=True, kw_only=True):
 def read_aliases(path: Path, *, name: str | None = None) -> Iterator[Alias | Reject]:
     """The aliases of a JSON file in its order. Raises ZhongjingError where there is no such file."""
     origin = Origin(name or str(path))
-    for item in read_items(existing_file(path), detect_encoding(path), origin):
-        if isinstance(item, Reject):
-            yield item
-        elif item.key is None:
-            yield origin.reject("unknown_shape", "an alias map is one JSON object {alias: canonical}", item.line)
-        else:
-            for canonical in objects_of(item.value):
-                yield _alias(item.key, canonical, item.line, origin)
+    existing_file(path)
+    faults: list[Reject] = []
+    with damage(faults, origin):
+        for item in read_items(path, detect_encoding(path), origin):
+            if isinstance(item, Reject):
+                yield item
+            else:
+                yield from _aliases(item, origin)
+    yield from faults
+
+
+def _aliases(item: Item, origin: Origin) -> Iterator[Alias | Reject]:
+    if item.key is None:
+        yield origin.reject("unknown_shape", "an alias map is one JSON object {alias: canonical}", item.line)
+        return
+    for canonical in objects_of(item.value):
+        yield _alias(item.key, canonical, item.line, origin)
 
 
 def _alias(alias: str, canonical: object, line: int, origin: Origin) -> Alias | Reject:

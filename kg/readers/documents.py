@@ -50,19 +50,11 @@ def read_documents(path: Path, encoding: str, origin: Origin, form: str | None) 
     """The statements of a JSON file, one document or one object a line."""
     lines = list(numbered_lines(path, encoding))
     items = _line_items(lines, origin) if _is_lines(lines) else _document_items(lines, origin)
-    readable = False
     for item in items:
         if isinstance(item, Reject):
             yield item
-            continue
-        found = statements_in(item.key, item.value, item.line, origin, form)
-        if found is None:
-            yield origin.reject("unknown_shape", "this JSON has none of the known graph shapes", item.line)
-            continue
-        readable = True
-        yield from found
-    if not readable and not lines:
-        yield origin.reject("empty_file", "the file is empty")
+        else:
+            yield from statements_in(item.key, item.value, item.line, origin, form)
 
 
 def read_items(path: Path, encoding: str, origin: Origin) -> Iterator[Item | Reject]:
@@ -124,8 +116,10 @@ def _spans(text: str) -> Iterator[tuple[str | None, int, int]]:
         start = _skip(text, start + 1)
     if text[start : start + 1] == "[":
         end = yield from _list_spans(text, start, None)
-    else:
+    elif text[start : start + 1] == "{":
         end = yield from _object_spans(text, start)
+    else:
+        raise _BrokenError(start)
     if _skip(text, end) != len(text):
         raise _BrokenError(end)
 

@@ -34,8 +34,8 @@ _QASYSTEM = frozenset(
 _SPO_WIDTH = 3
 
 
-def statements_in(key: str | None, value: Any, line: int, origin: Origin, form: str | None) -> Statements | None:
-    """The statements of an element, None where it has no shape we know.
+def statements_in(key: str | None, value: Any, line: int, origin: Origin, form: str | None) -> Statements:
+    """The statements of an element, or one reject where it has no shape we know.
 
     Running text about an entity (`desc`, `cause`, `prevent`, …) is a description, not a statement, and is left out.
     """
@@ -46,7 +46,7 @@ def statements_in(key: str | None, value: Any, line: int, origin: Origin, form: 
         return _record(value, line, origin, key if shape == "cmekg" else "疾病")
     if shape == "nested":
         return _nested(key, value, line, origin)
-    return None
+    return iter([origin.reject("unknown_shape", "this JSON has none of the known graph shapes", line)])
 
 
 def _shape(key: str | None, value: Any) -> str | None:

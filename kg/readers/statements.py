@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from foundation.errors import ZhongjingError
 from foundation.rejects import Reject
 from kg.records import Triple
 
@@ -14,6 +17,17 @@ STAGE = "kg build"
 NAME_KEYS = ("名称", "name", "中文名称", "疾病名称", "药品名称", "药物名称", "@value", "value")
 
 _BAD = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffd]")
+
+
+@contextmanager
+def damage(faults: list[Reject], origin: Origin) -> Iterator[None]:
+    """Turn what stops the reading of a file half-way into a reject."""
+    try:
+        yield
+    except (EOFError, OSError, zlib.error) as error:
+        faults.append(origin.reject("damaged", f"the file cannot be read to its end: {type(error).__name__}"))
+    except ZhongjingError as error:
+        faults.append(origin.reject("damaged", error.message))
 
 
 class Origin:

@@ -1,0 +1,124 @@
+"""Names in text: spans, longest first, and what must not be taken for one."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kg.fuzzy import FuzzyNames
+from kg.graph import KnowledgeGraph
+from kg.linker import EntityLinker, names_of
+from kg.normalise import normalise
+
+
+@pytest.fixture(scope="module")
+def linker(graph: KnowledgeGraph) -> EntityLinker:
+    return EntityLinker(graph)
+
+
+def spans(linker: EntityLinker, text: str) -> list[tuple[str, str, str]]:
+    return [(one.text, one.entity, one.match) for one in linker.link(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("发烧两天，咳嗽", [("发烧", "发热", "alias"), ("咳嗽", "咳嗽", "exact")]),
+        ("原发性肝癌", [("原发性肝癌", "原发性肝癌", "exact")]),
+        ("我有Ⅱ型糖尿病", [("Ⅱ型糖尿病", "2型糖尿病", "exact")]),
+        ("我有II型糖尿病", [("II型糖尿病", "2型糖尿病", "exact")]),
+        ("高血壓，布洛\u200b芬", [("高血壓", "高血压", "exact"), ("布洛\u200b芬", "布洛芬", "exact")]),
+        ("胸部ｘ线", [("胸部ｘ线", "胸部X线", "exact")]),
+        ("细胞的问题要调节", []),
+        ("", []),
+        ("😀👍🏻", []),
+    ],
+)
+def test_spans(linker: EntityLinker, text: str, expected: list[tuple[str, str, str]]) -> None:
+    assert spans(linker, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("吃999", ["999"]),
+        ("3999元", []),
+        ("9995", []),
+        ("0.999", []),
+        ("ct片", ["ct"]),
+        ("act now", []),
+        ("维生素b12", []),
+        ("维生素b1片", ["维生素b1"]),
+    ],
+)
+def test_latin_and_digit_names_are_whole_words(write, tmp_path, text: str, found: list[str]) -> None:
+    from kg.build import build_graph
+
+    path = write("999,适应症,感冒\n肺炎,检查,CT\n维生素B,适应症,感冒\n维生素B1,适应症,感冒\n")
+    build_graph([path], tmp_path / "kg")
+    linker = EntityLinker(KnowledgeGraph.open(tmp_path / "kg"))
+    assert [one.text for one in linker.link(text)] == found
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.text(
+        st.one_of(st.characters(), st.sampled_from("发烧热咳嗽肺炎没有是不否认，。？Ⅱ型糖尿病㎎肝癌原发性")),
+        max_size=80,
+    )
+)
+def test_a_mention_is_what_stands_there(graph: KnowledgeGraph, text: str) -> None:
+    last = 0
+    for one in _shared(graph).link(text):
+        assert text[one.start : one.end] == one.text
+        assert last <= one.start < one.end
+        assert graph.entity(one.entity) == one.entity
+        last = one.end
+
+
+_LINKERS: dict[str, EntityLinker] = {}
+
+
+def _shared(graph: KnowledgeGraph) -> EntityLinker:
+    return _LINKERS.setdefault(str(graph.folder), EntityLinker(graph))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.sampled_from("发烧热咳嗽肺炎原性肝癌糖尿病2型冠心胸痛布洛芬阿莫西林胶囊头"), max_size=40))
+def test_the_longest_name_from_the_left_as_a_plain_search_finds_it(graph: KnowledgeGraph, text: str) -> None:
+    names = names_of(graph)
+    plain, expected, place = normalise(text).text, [], 0
+    while place < len(plain):
+        length = max((len(name) for name in names if plain.startswith(name, place)), default=0)
+        if length:
+            expected.append((place, place + length))
+        place += length or 1
+    assert [(one.start, one.end) for one in _shared(graph).link(text)] == expected
+
+
+def test_long_and_broken_text(linker: EntityLinker) -> None:
+    began = time.monotonic()
+    assert len(linker.link("没有发烧咳嗽" * 170_000)) == 340_000
+    assert len(linker.link("发烧，" * 330_000)) == 330_000
+    assert linker.link("\ud800发烧\udfff")[0].text == "发烧"
+    assert time.monotonic() - began < 30
+
+
+def test_misspelt_names_where_asked_for(graph: KnowledgeGraph) -> None:
+    fuzzy = EntityLinker(graph, fuzzy=True)
+    (one,) = fuzzy.link("医生开了急性扁挑体炎的药")
+    assert (one.text, one.entity, one.match) == ("急性扁挑体炎", "急性扁桃体炎", "fuzzy")
+    assert 0.75 <= one.score < 1
+    assert [one.match for one in fuzzy.link("阿莫西林")] == ["exact"]
+    assert EntityLinker(graph).link("急性扁挑体炎") == []
+
+
+def test_a_slip_is_no_change_of_meaning() -> None:
+    names = ["左下腹疼痛", "肝功能异常", "阿莫西林胶囊", "对乙酰氨基酚"]
+    found = FuzzyNames(names)
+    assert found.search("右下腹疼痛，肝功能正常") == []
+    assert [names[near.number] for near in found.search("吃了阿莫西林胶襄和对乙酰氨酚")] == [
+        "阿莫西林胶囊",
+        "对乙酰氨基酚",
+    ]

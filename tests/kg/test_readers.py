@@ -1,0 +1,237 @@
+"""Every circulating format, and everything that goes wrong in files."""
+
+import csv
+import gzip
+import io
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from foundation.errors import ZhongjingError
+from foundation.rejects import Reject
+from kg.readers import read_triples
+from kg.readers.aliases import Alias, read_aliases
+from kg.records import Triple
+
+PNEUMONIA = [("肺炎", "临床表现", "咳嗽"), ("肺炎", "临床表现", "发热")]
+
+
+def triples(path: Path, form: str | None = None) -> list[tuple[str, str, str]]:
+    return [(t.subject, t.relation, t.object) for t in read_triples(path, form) if isinstance(t, Triple)]
+
+
+def rejects(path: Path) -> list[tuple[str, int]]:
+    return [(r.reason, r.line) for r in read_triples(path) if isinstance(r, Reject)]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "HEAD,RELATION,TAIL\n",
+        "head,relation,tail\n",
+        "头实体,关系,尾实体\n",
+        ":subject,predicate,object\n",
+        "",
+        "\ufeffhead,relation,tail\n",
+    ],
+)
+@pytest.mark.parametrize("separator", [",", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16"])
+def test_tables_of_any_header_separator_and_encoding(write, header: str, separator: str, encoding: str) -> None:
+    if encoding != "utf-8":
+        header = header.removeprefix("\ufeff")
+    text = (header + "肺炎,临床表现,咳嗽\n肺炎,临床表现,发热\n").replace(",", separator)
+    assert triples(write(text.encode(encoding))) == PNEUMONIA
+
+
+def test_gzip_and_quoted_cells(write) -> None:
+    path = write(gzip.compress('肺炎,临床表现,"咳嗽, 有痰"\n'.encode()), "graph.csv.gz")
+    assert triples(path) == [("肺炎", "临床表现", "咳嗽, 有痰")]
+
+
+def test_type_columns_are_kept(write) -> None:
+    path = write("head,head_type,relation,tail,tail_type\n肺炎,疾病,临床表现,咳嗽,症状\n")
+    (triple,) = read_triples(path)
+    assert isinstance(triple, Triple)
+    assert (triple.subject_type, triple.object_type, triple.line) == ("疾病", "症状", 2)
+
+
+DOCUMENTS = {
+    "cmekg": {"疾病": [{"名称": "肺炎", "临床表现": ["咳嗽", "发热"]}]},
+    "nested": {"肺炎": {"临床表现": ["咳嗽", "发热"]}},
+    "spo": [{"text": "略", "spo_list": [["肺炎", "临床表现", "咳嗽"], ["肺炎", "临床表现", "发热"]]}],
+    "spo of CMeIE": [
+        {
+            "text": "略",
+            "spo_list": [
+                {"subject": "肺炎", "predicate": "临床表现", "object": {"@value": name}, "subject_type": "疾病"}
+                for name in ("咳嗽", "发热")
+            ],
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENTS))
+@pytest.mark.parametrize("indent", [None, 1])
+def test_json_documents(write, name: str, indent: int | None) -> None:
+    assert triples(write(json.dumps(DOCUMENTS[name], ensure_ascii=False, indent=indent), "g.json")) == PNEUMONIA
+
+
+@pytest.mark.parametrize("name", ["spo", "spo of CMeIE"])
+def test_json_lines(write, name: str) -> None:
+    path = write("\n".join(json.dumps(item, ensure_ascii=False) for item in DOCUMENTS[name] * 2), "g.jsonl")
+    assert triples(path) == PNEUMONIA * 2
+    assert [item.line for item in read_triples(path)] == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_qasystem_lines_without_their_running_text(write, copies: int) -> None:
+    row = {
+        "_id": {"$oid": "5"},
+        "name": "肺炎",
+        "desc": "肺部的炎症。",
+        "symptom": ["咳嗽"],
+        "common_drug": ["阿莫西林"],
+        "cure_department": ["内科", "呼吸内科"],
+        "get_prob": "0.5%",
+    }
+    path = write("\n".join([json.dumps(row, ensure_ascii=False)] * copies), "medical.json")
+    assert (
+        triples(path)
+        == [
+            ("肺炎", "symptom", "咳嗽"),
+            ("肺炎", "common_drug", "阿莫西林"),
+            ("肺炎", "cure_department", "内科"),
+            ("肺炎", "cure_department", "呼吸内科"),
+            ("肺炎", "get_prob", "0.5%"),
+        ]
+        * copies
+    )
+
+
+def test_bad_rows_are_reported_with_their_lines_and_the_rest_goes_in(write) -> None:
+    rows = [
+        "head,relation,tail",
+        "肺炎,临床表现,咳嗽",
+        "肺炎,,咳嗽",
+        "肺炎,临床表现",
+        "a,b,c,d,e",
+        "肺炎,并发症,肺炎",
+        "肺" * 100_000 + ",临床表现,咳嗽",
+        "肺\x00炎,临床表现,咳嗽",
+        '"肺炎,临床表现,咳嗽',
+        "",
+        "肺炎,临床表现,发热",
+    ]
+    path = write("\n".join(rows).encode() + "\n坏,行,x".encode() + b"\xff\xfe\n")
+    assert triples(path) == PNEUMONIA
+    assert rejects(path) == [
+        ("empty_name", 3),
+        ("columns", 4),
+        ("columns", 5),
+        ("self_loop", 6),
+        ("long_name", 7),
+        ("bad_character", 8),
+        ("bad_quotes", 9),
+        ("bad_encoding", 12),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty_file"),
+        (b" \n\n", "empty_file"),
+        (pickle.dumps({"a": 1}), "pickle"),
+        (pickle.dumps({"a": 1}, protocol=0), "pickle"),
+        (b"PK\x03\x04rest", "unknown_format"),
+        ("只是一段话，没有列。\n第二行".encode(), "unknown_format"),
+        (b"{", "bad_json"),
+        (b'"text"', "unknown_format"),
+        (b"[1, 2]", "unknown_shape"),
+        (gzip.compress(b"a,b,c\n" * 1000)[:-20], "damaged"),
+    ],
+)
+def test_files_that_are_no_graph(write, content: bytes, reason: str) -> None:
+    found = [item for item in read_triples(write(content, "x.dat")) if isinstance(item, Reject)]
+    assert reason in {item.reason for item in found}
+    assert not any("只是" in item.detail for item in found)
+
+
+def test_a_document_cut_short_gives_what_stands_before_the_cut(write) -> None:
+    text = '{\n"肺炎": {"临床表现": ["咳嗽"]},\n"感冒": {"临床表现": ["鼻塞"]},\n"痛风": {"临床'
+    path = write(text, "g.json")
+    assert triples(path) == [("肺炎", "临床表现", "咳嗽"), ("感冒", "临床表现", "鼻塞")]
+    assert rejects(path) == [("bad_json", 4)]
+
+
+def test_faults_inside_json_cost_one_item(write) -> None:
+    items = ['"a": {"r": ["b"]}', '"a": {"r": ["c"]}', '"n": {"r": [NaN]}', '"s": {"r": ["\\ud800"]}']
+    items += ['"k": {"r": ["x"], "r": ["y"]}', '"i": {"r": [7]}', '"z": {"r": ["y"]}']
+    text = "{" + ",\n".join(items) + "}"
+    path = write(text, "g.json")
+    assert triples(path) == [("a", "r", "b"), ("z", "r", "y")]
+    assert rejects(path) == [("bad_json", 2), ("bad_json", 3), ("bad_json", 4), ("bad_json", 5), ("not_text", 6)]
+
+
+def test_missing_file_folder_and_unknown_format(write, tmp_path: Path) -> None:
+    with pytest.raises(ZhongjingError, match="no such file"):
+        list(read_triples(tmp_path / "none.csv"))
+    with pytest.raises(ZhongjingError, match="folder"):
+        list(read_triples(tmp_path))
+    with pytest.raises(ZhongjingError, match="no such graph format"):
+        list(read_triples(write("a,b,c"), "rdf"))
+
+
+@pytest.mark.parametrize(("form", "name"), [("nested", "nested"), ("cmekg", "cmekg"), ("spo", "spo")])
+def test_the_format_may_be_given(write, form: str, name: str) -> None:
+    assert triples(write(json.dumps(DOCUMENTS[name], ensure_ascii=False)), form) == PNEUMONIA
+
+
+NAMES = st.text(st.sampled_from('肺炎发热咳嗽的药ab1,"\t|;、，()-'), min_size=1, max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(NAMES, NAMES, NAMES), min_size=1, max_size=8))
+def test_what_csv_writes_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]
+) -> None:
+    path = tmp_path_factory.mktemp("csv") / "g.csv"
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows([("head", "relation", "tail"), *rows])
+    path.write_text(stream.getvalue(), encoding="utf-8")
+    stripped = [tuple(cell.strip() for cell in row) for row in rows]
+    expected = [row for row in stripped if all(row) and row[0] != row[2]]
+    assert triples(path, "csv") == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=300))
+def test_any_bytes_give_triples_or_rejects(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.mktemp("any") / "g"
+    path.write_bytes(content)
+    for item in read_triples(path):
+        assert isinstance(item, Triple | Reject)
+        assert item.line >= 1
+
+
+def test_aliases_one_or_many_and_their_faults(write) -> None:
+    path = write(
+        '{\n"发烧": "发热",\n"上感": ["感冒", "上呼吸道感染"],\n"x": 3,\n"y": "y",\n"": "z"\n}', "aliases.json"
+    )
+    found = list(read_aliases(path))
+    assert [(a.alias, a.canonical, a.line) for a in found if isinstance(a, Alias)] == [
+        ("发烧", "发热", 2),
+        ("上感", "感冒", 3),
+        ("上感", "上呼吸道感染", 3),
+    ]
+    assert [(r.reason, r.line) for r in found if isinstance(r, Reject)] == [
+        ("not_text", 4),
+        ("self_alias", 5),
+        ("empty_name", 6),
+    ]
