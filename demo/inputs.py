@@ -13,7 +13,7 @@ from foundation.files import existing_file
 SAMPLE = "demo/sample"
 SAMPLE_DIALOGUES = ("messages.jsonl", "cmtmedqa.json", "dialogues.gb18030.csv")
 SAMPLE_PROMPTS = 30
-PROMPTS = 60
+PROMPTS = 150
 
 
 @dataclass(frozen=True)
