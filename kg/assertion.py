@@ -160,7 +160,7 @@ class _Reading:
             for number in self.in_clause:
                 _, stop, taken = self.mentions[number]
                 if taken or not _PRESUPPOSING.search(self.text[stop : sign.start]):
-                    self.flags[number] |= UNCERTAIN
+                    self.flags[number] = (self.flags[number] & ~NEGATED) | UNCERTAIN
         if sign.kind is Cue.QUESTION:
             self._end(sign)
 

@@ -18,6 +18,7 @@ from foundation.progress import progress
 from foundation.rejects import Reject, write_rejects
 from kg.aliases import settle
 from kg.gather import TYPES, Gathering, Merged, conflicts_in
+from kg.normalise import normalise
 from kg.readers import read_triples
 from kg.readers.aliases import Alias, read_aliases
 from kg.records import Triple
@@ -126,6 +127,9 @@ def _save(folder: Path, merged: Merged, aliases: dict[str, str]) -> None:
     by_alias = sorted(aliases)
     save_strings(folder, "aliases", by_alias)
     save(folder, "alias_entity", np.array([numbers[aliases[name]] for name in by_alias], dtype="<i4"))
+    spellings = _spellings(merged.entities, by_alias, aliases)
+    save_strings(folder, "spellings", sorted(spellings))
+    save(folder, "spelling_entity", np.array([numbers[spellings[name]] for name in sorted(spellings)], dtype="<i4"))
     for name in COLUMNS:
         save(folder, f"triple_{name}", merged.columns[name].astype(DTYPES.get(name, "<i4")))
     subject, relation, target = (merged.columns[name] for name in ("subject", "relation", "object"))
@@ -138,6 +142,16 @@ def _save(folder: Path, merged: Merged, aliases: dict[str, str]) -> None:
         relations=merged.relations, originals=merged.originals, files=merged.files, types=list(TYPES)
     )
     (folder / "vocabulary.json").write_bytes(msgspec.json.format(msgspec.json.encode(vocabulary), indent=1) + b"\n")
+
+
+def _spellings(entities: Sequence[str], by_alias: Sequence[str], aliases: dict[str, str]) -> dict[str, str]:
+    """The normalised spellings that are neither name nor alias, and whom they mean; names come before aliases."""
+    spellings: dict[str, str] = {}
+    for name, entity in chain(zip(entities, entities, strict=True), ((alias, aliases[alias]) for alias in by_alias)):
+        if (plain := normalise(name).text) != name:
+            spellings.setdefault(plain, entity)
+    known = {*entities, *by_alias}
+    return {plain: entity for plain, entity in spellings.items() if plain not in known}
 
 
 def _conflicts(merged: Merged) -> list[Conflict]:

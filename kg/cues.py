@@ -78,7 +78,7 @@ CUES: dict[Cue, str] = {
         考虑是 考虑为 考虑有 首先考虑 多考虑 初步考虑 不排除 不能排除 不除外 不能除外 除外 未排除 还没排除 排除
         需要排除 需排除 要排除 排除一下 以排除 来排除 先排除 为了排除 像是 好像是 好像 似乎 似乎是 看起来像 貌似
         应该是 应该不是 不一定 不一定是 不一定有 未必 未必是 不确定 不确定是 不确定是不是 不知道是不是 不知道是否
-        倾向于 倾向 如果 如果是 如果有 如 要是 若 若是 若有 假如 假使 倘若 万一 一旦 的话 担心 担心是 害怕 害怕是
+        倾向于 倾向 如果 如果是 如果有 如有 如出现 如是 要是 若 若是 若有 假如 假使 倘若 万一 一旦 的话 担心 担心是 害怕 害怕是
         怕是 怕 生怕 以为 以为是 还以为是 以免 避免 防止 预防 谨防 警惕""",
     Cue.DOUBTED: """
         待排 待查 待除外 待排除 可能性大 可能性较大 可能性很大 可能大 的可能 的可能性 可能 不除外 不能排除 不排除
@@ -103,19 +103,22 @@ CUES: dict[Cue, str] = {
     Cue.HISTORY: "史 病史 既往史 手术史 过敏史 的病史 已治愈 已痊愈 治愈了 痊愈了 好了 已经好了 治好了 术后",
     Cue.NOW: "现在 目前 最近 近来 近期 今天 今年 这次 这几天 这两天 如今 眼下 现 近日 昨天 刚刚 此次 现有",
     Cue.STOP: """
-        但 但是 可是 只是 就是 而是 反而 却 只有 然而 伴有 伴 偶有 偶尔 时有 有时 仅有 仅 只 而且有 导致 引起 因为
+        但 但是 可是 只是 就是 而是 反而 却 只有 然而 伴有 伴 偶有 偶尔 有时 仅有 仅 只 而且有 导致 引起 因为
         所以 除了 以外 之外 时 的时候 后 就 才""",
     Cue.COMMA: "， , ： : ; ； （ ( ） ) | ~",
     Cue.QUESTION: "？ ?",
     Cue.SENTENCE: "。 ！ ! \\n . …",
 }
 
+_ASKING = {"是": "不是", "有": "没有", "会": "不会", "能": "不能"}
+
 
 @cache
 def cue_table() -> tuple[Any, list[Cue], list[str]]:
     """The automaton over all cues in normalised spelling, the kind of each pattern, and the patterns.
 
-    A cue listed under two kinds keeps the first.
+    A cue listed under two kinds keeps the first. One that ends like a question begins gives way to the question:
+    之前有 to 之前有没有.
     """
     import daachorse
 
@@ -125,6 +128,10 @@ def cue_table() -> tuple[Any, list[Cue], list[str]]:
     for kind, words in CUES.items():
         for word in words.split():
             kinds.setdefault(normalise(word.replace("\\n", "\n")).text, kind)
+    for word in list(kinds):
+        for end, asked in _ASKING.items():
+            if word.endswith(end):
+                kinds.setdefault(word + asked, Cue.UNCERTAIN)
     patterns = sorted(kinds)
     automaton = daachorse.CharwiseDoubleArrayAhoCorasick(patterns, daachorse.MATCH_KIND_LEFTMOST_LONGEST)
     return automaton, [kinds[pattern] for pattern in patterns], patterns

@@ -42,7 +42,8 @@ class KnowledgeGraph:
         self.vocabulary = load_vocabulary(folder)
         self.names: Sequence[str] = (entities := load_strings(folder, "entities"))
         self.alias_names: Sequence[str] = (aliases := load_strings(folder, "aliases"))
-        self._entities, self._aliases = entities, aliases
+        self._entities, self._aliases, self._spellings = entities, aliases, load_strings(folder, "spellings")
+        self._spelling_entity = load(folder, "spelling_entity")
         self._types = load(folder, "entity_type")
         self._alias_entity = load(folder, "alias_entity")
         self._columns = {name: load(folder, f"triple_{name}") for name in COLUMNS}
@@ -68,7 +69,10 @@ class KnowledgeGraph:
         """The canonical name behind a name or alias, in any width, case or script; None where there is none."""
         number = self._number(name)
         if number is None:
-            number = self._number(normalise(name.strip()).text)
+            plain = normalise(name.strip()).text
+            number = self._number(plain)
+            spelling = self._spellings.position(plain) if number is None else None
+            number = number if spelling is None else int(self._spelling_entity[spelling])
         return None if number is None else self.names[number]
 
     def type_of(self, name: str) -> EntityType | None:
