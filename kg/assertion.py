@@ -27,7 +27,7 @@ _OPEN_QUESTION = re.compile("什么|怎么|怎样|怎麼|咋|如何|多少|多�
 _PRESUPPOSING = re.compile("能|可以|会|要|需|严重|正常|好|行|吃|用|治|传染|遗传|影响|做|有用|有效")
 _LIST_END = re.compile(r"[，,。.、；;！!\s)）]|病?史|$|等|和|及|或")
 _CLAUSE_END = re.compile(r"[，,。.；;！!？?\s)）]|$|了|的|啊|呢|哦|哈|呀")
-_REPORTING = frozenset("说觉让叫带给催问担陪讲")
+_REPORTING = frozenset("说觉让叫带给催问担陪讲考怀想认")
 _NEAR, _FAR, _SHORT, _POST = 6, 12, 4, 4
 
 Span = tuple[int, int, bool]
