@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from demo.figures import figure, share
 from demo.inputs import Inputs
 from demo.stages import Road, StageLine
 from foundation.cli import say
+from foundation.errors import MissingExtraError
 from foundation.files import sha256_of
 from foundation.manifest import Manifest, entry_of
 from kg.build import build_graph
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 DRAWN = (("tiny-cool", 0.6), ("tiny-warm", 1.0), ("tiny-hot", 1.4))
 NEW_TOKENS = 48
+TRAINING = ("torch", "transformers", "peft", "accelerate")
 STEPS = {"import": "read", "deidentify": "de-identify", "dedup": "deduplicate"}
 
 
@@ -64,9 +67,7 @@ class Travelled:
 
 def travel(inputs: Inputs, out: Path, seed: int, effort: Effort | None = None) -> Travelled:
     """Run all stages under `out`; what an earlier run with the same inputs and seed left is reused."""
-    import training.ppo
-    import training.reward  # noqa: F401  (what is missing is said now, not after minutes of work)
-
+    _require_training()
     effort = effort or Effort()
     road = Road(out)
     graph = _graph(road, inputs)
@@ -78,6 +79,12 @@ def travel(inputs: Inputs, out: Path, seed: int, effort: Effort | None = None) -
     reward = _reward(road, seed, effort)
     ppo = _ppo(road, prompts, seed, effort)
     return Travelled(out, inputs, seed, road.lines, graph, results, version, summary, release, reward, ppo)
+
+
+def _require_training() -> None:
+    """Say now what is missing, not after minutes of work."""
+    if not all(map(find_spec, TRAINING)):
+        raise MissingExtraError("train", "the reward model and PPO at the end of the road")
 
 
 def _graph(road: Road, inputs: Inputs) -> Manifest:

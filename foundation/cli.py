@@ -35,13 +35,14 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
         warn(f"error: {error}")
         return 2
     except (KeyboardInterrupt, typer.Abort):
-        warn("interrupted: nothing half-written was left; run the same command again to go on")
-        return INTERRUPTED
+        status = INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         return 0
     except Exception as error:
         return _usage_error(error)
+    if status == INTERRUPTED:
+        warn("interrupted: nothing half-written was left; run the same command again to go on")
     return status if isinstance(status, int) else 0
 
 
