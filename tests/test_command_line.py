@@ -1,8 +1,10 @@
 """The command as a whole: every command is documented, and help comes at once."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +43,17 @@ def test_every_command_explains_itself_with_an_example(name: str) -> None:
     for parameter in command.params:
         text = getattr(parameter, "help", None)
         assert text or parameter.param_type_name == "argument", f"{name}: {parameter.name} has no help"
+
+
+def test_every_command_in_the_readme_exists_with_its_options() -> None:
+    readme = Path(__file__).parents[1] / "README.md"
+    shown = re.findall(r"zhongjing ((?:[a-z]+ ?)+)([^`#&\n]*)", readme.read_text(encoding="utf-8"))
+    named = [(words.split(), rest) for words, rest in shown if words.split()[0] in ROOT.commands]
+    assert len(named) > 20
+    for words, rest in named:
+        name = next(" ".join(words[:size]) for size in (2, 1) if " ".join(words[:size]) in LEAVES)
+        known = {option for parameter in LEAVES[name].params for option in parameter.opts}
+        assert set(re.findall(r"--[a-z-]+", rest)) <= known | {"--help"}, name
 
 
 def test_help_loads_nothing_heavy() -> None:
