@@ -81,7 +81,9 @@ def add(
 def create(
     prompts: Annotated[Path, typer.Option(help="prompts.jsonl of `corpus sample`.")],
     outputs: Annotated[Path, typer.Option(help="outputs.jsonl of `train generate`.")],
-    experts: Annotated[str, typer.Option(help="all (real) experts, simulated, or names between commas.")] = "all",
+    experts: Annotated[
+        str, typer.Option(help="Names between commas; all = all real experts, simulated = six simulated.")
+    ] = "all",
     overlap: Annotated[int | None, typer.Option(min=1, help="Experts per prompt; default: every one of them.")] = None,
     name: Annotated[str, typer.Option(help="Name of the campaign.")] = "ranking",
     seed: Seed = 0,

@@ -58,11 +58,7 @@ def open_database(url: str | None = None) -> Database:
     """A database ready for work: an empty SQLite file is migrated, anything else out of date is an error."""
     database = Database(url)
     revision, newest = current_revision(database), newest_revision()
-    if (
-        revision is None
-        and database.url.get_backend_name() == "sqlite"
-        and not inspect(database.engine).get_table_names()
-    ):
+    if revision is None and _is_empty_sqlite(database):
         upgrade(url)
     elif revision != newest:
         state = "has no tables of ours" if revision is None else f"is at revision {revision}, the program at {newest}"
@@ -72,6 +68,7 @@ def open_database(url: str | None = None) -> Database:
 
 def upgrade(url: str | None = None, revision: str = "head") -> str:
     """Migrate the database to `revision`; returns the revision it now has."""
+    _refuse_unknown(url)
     _migrate(url, partial(command.upgrade, revision=revision))
     return newest_revision() if revision == "head" else revision
 
@@ -133,6 +130,23 @@ def reachable(url: URL) -> Iterator[None]:
 
 def _is_empty_sqlite(database: Database) -> bool:
     return database.url.get_backend_name() == "sqlite" and not inspect(database.engine).get_table_names()
+
+
+def _refuse_unknown(url: str | None) -> None:
+    database = Database(url)
+    found = current_revision(database)
+    database.close()
+    if found is not None and found not in _revisions():
+        raise ZhongjingError(
+            f"this database is at revision {found}, which this program does not know",
+            where=shown(database.url),
+            hint="it was made by a newer version: update the program",
+        )
+
+
+def _revisions() -> set[str]:
+    with as_file(files("annotation").joinpath("migrations")) as folder:
+        return {script.revision for script in ScriptDirectory(str(folder)).walk_revisions()}
 
 
 def _migrate(url: str | None, step: Any) -> None:

@@ -137,7 +137,10 @@ def _refuse_other_folder(out: Path) -> None:
     if out.is_dir() and any(out.iterdir()):
         if not (out / NAME).is_file():
             raise ZhongjingError("this folder holds something else", where=out, hint="choose a new --out")
-        read_manifest(out, KIND)
+        named = {entry.name for entry in read_manifest(out, KIND).files} | {NAME}
+        others = sorted(path.name for path in out.iterdir() if path.name not in named)
+        if others:
+            raise ZhongjingError(f"this release holds other things: {others[0]}", where=out, hint="choose a new --out")
 
 
 def _ranked(task: JudgedTask, split: Split, names: Mapping[str, str]) -> RankedPrompt:

@@ -22,6 +22,8 @@ def add_user(session: Session, *, name: str, role: str, password: str) -> User:
         raise InvalidError("name", "a name has 1 to 100 printable characters and no space at its ends")
     if len(password) < SHORTEST_PASSWORD:
         raise InvalidError("password", f"a password has at least {SHORTEST_PASSWORD} characters")
+    if not password.isprintable():
+        raise InvalidError("password", "a password has printable characters only, in UTF-8")
     if session.scalar(select(User.id).where(User.name == name)):
         raise ConflictError("user_exists", f"there is a user {name} already", hint="choose another name")
     user = User(name=name, role=role, password_hash=hash_password(password), simulated=False)
@@ -31,20 +33,15 @@ def add_user(session: Session, *, name: str, role: str, password: str) -> User:
     return user
 
 
-def experts_named(session: Session, choice: str) -> list[str]:
-    """The names that `choice` stands for: `all` real experts, or names between commas."""
-    if choice != "all":
-        return [name.strip() for name in choice.split(",") if name.strip()]
-    return real_experts(session)
-
-
 def real_experts(session: Session) -> list[str]:
     """All people who rank, by name; an error where there is none."""
     query = select(User.name).where(User.role.in_(("expert", "senior")), User.simulated.is_(False))
     names: Sequence[str] = session.scalars(query.order_by(User.name)).all()
     if not names:
         raise InvalidError(
-            "no_experts", "there is no expert yet", hint="zhongjing user add NAME --role expert, or --experts simulated"
+            "no_experts",
+            "there is no expert yet",
+            hint="add each with: zhongjing user add NAME --role expert; or try it out with: --experts simulated",
         )
     return list(names)
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from annotation.errors import InvalidError
 from annotation.models import Assignment, Campaign, Task, User
-from annotation.people import experts_named
+from annotation.people import real_experts
 from annotation.quality import latent_quality
 from annotation.ranking import submit_ranking
 from corpus.records import Prompt, Tiers, make_id
@@ -57,10 +57,17 @@ def add_simulated_experts(session: Session, reliabilities: Sequence[float] = REL
 
 
 def experts_chosen(session: Session, choice: str) -> list[str]:
-    """Names of the experts that `choice` stands for: `all` (real ones), `simulated`, or names between commas."""
-    if choice == "simulated":
-        return [user.name for user in add_simulated_experts(session)]
-    return experts_named(session, choice)
+    """Names of the experts that `choice` stands for: names between commas, `all` for all real experts and
+    `simulated` for the simulated ones."""
+    chosen: list[str] = []
+    for word in filter(None, map(str.strip, choice.split(","))):
+        if word == "all":
+            chosen += real_experts(session)
+        elif word == "simulated":
+            chosen += [user.name for user in add_simulated_experts(session)]
+        else:
+            chosen.append(word)
+    return sorted(set(chosen))
 
 
 def simulate(session: Session, campaign: Campaign, *, seed: int, truth: Mapping[str, float] | None = None) -> Simulated:

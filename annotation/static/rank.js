@@ -170,6 +170,13 @@ async function submit() {
   }
 }
 
+// Where the dialogue is taller than its panel, what is to be answered comes into view, not its beginning.
+function showQuestion() {
+  const talk = document.getElementById("talk");
+  const question = talk.querySelector(".last");
+  talk.scrollTop = question.offsetTop + question.offsetHeight + 16 - talk.clientHeight;
+}
+
 for (const card of cards) {
   card.addEventListener("click", (event) => {
     const button = event.target.closest("button");
@@ -182,4 +189,5 @@ for (const button of document.querySelectorAll(".dimension")) {
 document.getElementById("clear").addEventListener("click", () => change([]));
 tray.addEventListener("submit", (event) => { event.preventDefault(); submit(); });
 document.addEventListener("keydown", pressed);
+showQuestion();
 render();

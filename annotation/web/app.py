@@ -17,10 +17,10 @@ from starlette.exceptions import HTTPException
 from annotation.database import Database
 from annotation.errors import RefusedError
 from annotation.web import overview, pages, ranking
-from annotation.web.limits import BodyLimit, SecurityHeaders
-from annotation.web.texts import TEXTS
+from annotation.web.limits import HEADERS, BodyLimit, SecurityHeaders
+from annotation.web.texts import TEXTS, text
 from annotation.web.view import page, static_folder
-from annotation.web.visitor import visitor_of
+from annotation.web.visitor import language_of, visitor_of
 
 log = logging.getLogger("zhongjing.web")
 
@@ -57,7 +57,7 @@ def _refused(request: Request, error: Exception) -> Response:
         raise error
     if error.status == HTTPStatus.UNAUTHORIZED and request.method == "GET" and not _wants_json(request):
         return RedirectResponse(f"/login?next={request.url.path}", status_code=303)
-    return _problem(request, error.status, error.reason)
+    return _problem(request, error.status, error.reason, error.message)
 
 
 def _invalid(request: Request, _error: Exception) -> Response:
@@ -76,13 +76,16 @@ def _conflict(request: Request, _error: Exception) -> Response:
 
 def _failed(request: Request, error: Exception) -> Response:
     log.error("%s in %s", type(error).__name__, request.scope.get("path", "?"))
-    return _problem(request, 500, "failed")
+    response = _problem(request, 500, "failed")
+    response.headers.update(HEADERS)
+    return response
 
 
-def _problem(request: Request, status: int, reason: str) -> Response:
-    if _wants_json(request):
-        return JSONResponse({"reason": reason}, status_code=status)
+def _problem(request: Request, status: int, reason: str, message: str | None = None) -> Response:
     words = f"error_{status}" if f"error_{status}" in TEXTS else ("error_500" if status >= 500 else "error_400")
+    if _wants_json(request):
+        told = message or text(language_of(request), words)
+        return JSONResponse({"reason": reason, "message": told}, status_code=status)
     visitor = visitor_of(request) if status < 500 else None
     return page(request, "error.html", visitor=visitor, status=status, words=words, code=status)
 

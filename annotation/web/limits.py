@@ -11,6 +11,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+REFUSALS = {411: "send the length of the body", 413: f"a body has at most {LARGEST_BODY} bytes"}
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -34,6 +35,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if not scope["path"].startswith("/static/"):
+                    headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         await self.app(scope, receive, complete if scope["type"] == "http" else send)
@@ -50,7 +53,7 @@ class BodyLimit:
         if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD"):
             status = _refusal(Headers(scope=scope))
             if status:
-                await PlainTextResponse("", status_code=status)(scope, receive, send)
+                await PlainTextResponse(REFUSALS[status], status_code=status)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 

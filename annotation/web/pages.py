@@ -107,7 +107,10 @@ def choose_language(request: Request, language: str, next: str = "/") -> Respons
 
 def own_path(path: str) -> str:
     """`path` where it leads within this service, the start page otherwise."""
-    parts = urlsplit(path.replace("\\", "/"))
+    try:
+        parts = urlsplit(path.replace("\\", "/"))
+    except ValueError:
+        return "/"
     inside = not parts.scheme and not parts.netloc and path.startswith("/") and path.isprintable()
     return path if inside and not path.startswith(("//", "/\\")) else "/"
 

@@ -14,11 +14,12 @@ from playwright.sync_api import expect, sync_playwright
 from sqlalchemy import select
 
 from annotation.auth import hash_password
+from annotation.campaigns import create_campaign
 from annotation.exports import export
 from annotation.models import Assignment, Ranking
 from annotation.simulation import simulate
 from annotation.web.app import Settings, create_app
-from corpus.records import RankedPrompt
+from corpus.records import Message, Prompt, RankedPrompt
 from foundation.jsonl import read_records
 
 PASSWORD = "a long enough password"
@@ -240,6 +241,24 @@ def test_every_page_fits_its_window(chromium, service, width):
         for path in ("/status", "/jobs", "/nowhere"):
             page.goto(path)
             fits(page)
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_the_question_is_in_view_whatever_the_length_of_the_dialogue(chromium, url, made, tmp_path):
+    app = create_app(Settings(database_url=url, data=tmp_path))
+    turns = [Message("user", "夜里咳嗽，痰不多。"), Message("assistant", "多久了？请问有没有发热？")] * 12
+    prompt = Prompt(
+        prompt_id="p", messages=[*turns, Message("user", "要拍片吗？")], dialogue_id="d", dataset_version="v"
+    )
+    with app.state.database.write() as session:
+        made.person(session, "李医生").password_hash = hash_password(PASSWORD)
+        options = {"experts": ["李医生"], "overlap": 1, "seed": 0}
+        create_campaign(session, name="长", prompts=[prompt], outputs=made.outputs([prompt]), **options)
+    with serving(app) as address, visiting(chromium, address, "李医生") as page:
+        begin(page)
+        question, tray = page.locator(".last p").bounding_box(), page.locator("#tray").bounding_box()
+        assert question["y"] + question["height"] <= tray["y"]
+    app.state.database.close()
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

@@ -1,7 +1,16 @@
 from __future__ import annotations
 
 import io
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
 import sys
+import time
+import urllib.request
+from contextlib import closing, suppress
+from pathlib import Path
 
 import pytest
 import typer
@@ -61,8 +70,53 @@ def test_people_are_added_with_the_password_from_stdin(command):
     assert command("user add 李医生 --password-stdin", "a long enough password\n")[0] == 0
     assert command("user add 李医生 --password-stdin", "a long enough password\n")[0] == 2
     assert command("user add 王医生 --password-stdin", "short\n")[0] == 2
+    assert command("user add 王医生 --password-stdin", "\udcff\udcfe not UTF-8 at all\n")[0] == 2
     assert command("user add 王医生")[0] == 2
     assert command(CREATE)[1] == "campaign ranking: 5 tasks, 5 assignments to 1 experts\n"
+
+
+def test_experts_are_all_simulated_named_or_together(command):
+    command("user add 李医生 --password-stdin", "a long enough password\n")
+    for experts, count in (("all", 1), ("simulated", 6), ("all,simulated", 7), ("李医生,模拟专家2,李医生", 2)):
+        status, out, _ = command(f"{CREATE} --experts {experts} --name {experts}")
+        assert (status, f"{5 * count} assignments to {count} experts" in out) == (0, True)
+
+
+def test_a_database_of_a_newer_program_is_left_alone(command, tmp_path):
+    command("db upgrade")
+    with closing(sqlite3.connect(tmp_path / "zhongjing.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    for line in ("db upgrade", "rank status"):
+        status, _, err = command(line)
+        assert (status, "9999" in err, "Traceback" in err) == (2, True, False)
+
+
+def test_serve_says_that_its_port_is_taken(command):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        status, _, err = command(f"serve --port {taken.getsockname()[1]}")
+    assert (status, "in use" in err, "--port" in err, "serving" in err) == (2, True, True, False)
+
+
+def test_serve_listens_here_alone_and_ends_at_ctrl_c(tmp_path):
+    program = "import sys, zhongjing; sys.exit(zhongjing.main())"
+    command = [sys.executable, "-c", program, "serve", "--port", "0", "--database", f"sqlite:///{tmp_path}/x.db"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as server:
+        assert server.stderr is not None
+        address = re.search(r"http://127\.0\.0\.1:\d+", server.stderr.readline())
+        assert address is not None
+        wait_for(f"{address[0]}/login")
+        server.send_signal(signal.SIGINT)
+        rest = server.stderr.read()
+    assert (server.returncode, rest) == (0, "stopped\n")
+
+
+def wait_for(address):
+    for _ in range(100):
+        with suppress(OSError):
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        time.sleep(0.1)
+    raise AssertionError("the service does not answer")
 
 
 def test_upgrade_says_where_it_is(command, tmp_path):

@@ -232,6 +232,10 @@ def test_a_release_may_be_replaced_but_nothing_else(database, made, tmp_path):
             export(session, campaign, tmp_path / "mine", seed=9)
         with pytest.raises(InvalidError, match="share"):
             export(session, campaign, tmp_path / "other", seed=9, test_share=1.0)
+        (tmp_path / "release" / "notes.txt").write_text("mine")
+        with pytest.raises(ZhongjingError, match=r"notes\.txt"):
+            export(session, campaign, tmp_path / "release", seed=10)
+    assert (tmp_path / "release" / "notes.txt").read_text() == "mine"
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
     assert read_manifest(tmp_path / "release").parameters["seed"] == 9
 

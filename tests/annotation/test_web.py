@@ -181,6 +181,16 @@ def test_a_huge_body_is_refused_unread(world):
     browser, assignment = client(world, "李医生"), assignments(world, "李医生")[0]
     headers = {"X-CSRF-Token": csrf(browser)}
     assert browser.post(f"/rank/{assignment.id}", content=b"x" * 10_000_000, headers=headers).status_code == 413
+    chunks = browser.post(f"/rank/{assignment.id}", content=iter([b"x"]), headers=headers)
+    assert (chunks.status_code, bool(chunks.text)) == (411, True)
+
+
+def test_a_refusal_says_why(world):
+    browser, assignment = client(world, "李医生"), assignments(world, "李医生")[0]
+    headers = {"X-CSRF-Token": csrf(browser), "Accept": "application/json"}
+    bad = browser.post(f"/rank/{assignment.id}", json=ranking(assignment) | {"tiers": []}, headers=headers)
+    assert bad.json() == {"reason": "not_a_ranking", "message": "a ranking names every answer shown exactly once"}
+    assert browser.post(f"/rank/{assignment.id}", json=[], headers=headers).json()["message"] == "内容不符合要求。"
 
 
 def test_changes_need_the_token_of_the_page(world):
@@ -235,6 +245,13 @@ def test_every_answer_carries_the_security_headers(world):
         assert "unsafe" not in policy
 
 
+def test_private_pages_stay_out_of_caches(world):
+    browser = client(world, "李医生")
+    for path in ("/rank", "/session", "/login", "/nowhere"):
+        assert browser.get(path, follow_redirects=False).headers["cache-control"] == "no-store"
+    assert client(world).get("/rank", follow_redirects=False).headers["cache-control"] == "no-store"
+
+
 def test_both_languages(world):
     browser = client(world, "李医生")
     assert "我的任务" in browser.get("/rank").text
@@ -246,7 +263,9 @@ def test_both_languages(world):
         assert {tuple(re.findall(r"{\w+}", word)) for word in words} == {tuple(re.findall(r"{\w+}", words[0]))}
 
 
-@pytest.mark.parametrize("path", ["//evil", "https://evil", "/\\evil", "evil", "", "\\\\evil", "/a\nb", "/\t/evil"])
+@pytest.mark.parametrize(
+    "path", ["//evil", "https://evil", "/\\evil", "evil", "", "\\\\evil", "/a\nb", "/\t/evil", "http://["]
+)
 def test_no_one_is_sent_elsewhere(path):
     assert own_path(path) == "/"
 
@@ -282,6 +301,7 @@ def test_our_own_fault_is_a_friendly_page_without_details(world, monkeypatch):
     assert response.status_code == 500
     assert "服务出了问题" in response.text
     assert "patient" not in response.text
+    assert "default-src 'none'" in response.headers["content-security-policy"]
 
 
 def test_an_expert_without_tasks_is_told_so(world):
