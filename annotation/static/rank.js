@@ -11,6 +11,7 @@ const dimensions = words.dimensions.split(" ");
 const orders = Object.fromEntries(dimensions.map((dimension) => [dimension, []]));
 const keys = {};
 const clock = new Clock();
+const loginLink = document.getElementById("log-in");
 let dimension = dimensions[0];
 let tieNext = false;
 let sending = false;
@@ -157,6 +158,7 @@ async function submit() {
   sending = true;
   render();
   say(words.saving);
+  loginLink.hidden = true;
   try {
     let stored = null;
     for (const name of dimensions) stored = await send(name);
@@ -165,6 +167,7 @@ async function submit() {
   } catch (error) {
     const known = { 401: words.expired, 403: words.expired, 409: words.changed };
     say(known[error.message] ?? words.offline);
+    loginLink.hidden = known[error.message] !== words.expired;
     sending = false;
     render();
   }
@@ -174,7 +177,7 @@ async function submit() {
 function showQuestion() {
   const talk = document.getElementById("talk");
   const question = talk.querySelector(".last");
-  talk.scrollTop = question.offsetTop + question.offsetHeight + 16 - talk.clientHeight;
+  talk.scrollTop = question.offsetTop - talk.querySelector("h2").offsetHeight - 12;
 }
 
 for (const card of cards) {

@@ -219,6 +219,28 @@ def test_a_lost_connection_loses_no_work_and_doubles_none(chromium, service):
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_an_expired_login_loses_no_work(chromium, service):
+    address, database = service
+    with visiting(chromium, address, "李医生") as page:
+        begin(page)
+        number = number_of(page)
+        press(page, ["1", "2", "3", "4"])
+        page.context.clear_cookies(name="zhongjing_login")
+        page.keyboard.press("Enter")
+        expect(page.locator("#message")).to_contain_text("登录已过期")
+        with page.context.expect_page() as opened:
+            page.locator("#log-in").click()
+        opened.value.get_by_label("用户名").fill("李医生")
+        opened.value.get_by_label("密码").fill(PASSWORD)
+        opened.value.keyboard.press("Enter")
+        opened.value.wait_for_url(lambda url: "/login" not in url)
+        opened.value.close()
+        page.get_by_role("button", name="提交，下一题").click()
+        go_on(page, number)
+        assert len(stored(database, number)) == 1
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_page_fits_its_window(chromium, service, width):
     address, _ = service
