@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import yaml
@@ -16,7 +16,7 @@ from corpus.importing import import_files
 from corpus.matching import match
 from corpus.normalise import normalise
 from corpus.sets import GRAPH_KIND, StageResult
-from corpus.versions import freeze
+from corpus.versions import check_name, freeze
 from foundation.errors import ZhongjingError
 from foundation.files import existing_file
 from foundation.manifest import code_version, entry_of, read_manifest
@@ -25,7 +25,7 @@ from foundation.manifest import code_version, entry_of, read_manifest
 class DedupOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`threshold` is the Jaccard similarity from which two dialogues count as copies."""
 
-    threshold: float = THRESHOLD
+    threshold: Annotated[float, msgspec.Meta(gt=0, le=1)] = THRESHOLD
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,12 +99,17 @@ def read_recipe(path: Path) -> Recipe:
         raise ZhongjingError(f"this recipe is wrong: {error}", where=path, hint=f"known keys: {known}") from error
     if not recipe.inputs:
         raise ZhongjingError("this recipe names no inputs", where=path)
+    if recipe.aliases is not None and not isinstance(recipe.graph, list):
+        raise ZhongjingError("aliases go with a graph given as a list of files", where=path)
     return recipe
 
 
 def _steps(
     files: Sequence[Path], graph: Path | None, out: Path, name: str, options: Options, names: Sequence[str] | None
 ) -> Iterator[StageResult]:
+    check_name(name)
+    if graph is not None:
+        read_manifest(graph, GRAPH_KIND)
     work = out / "work"
     yield import_files(files, work / "import", names=names, reuse=True)
     yield normalise(work / "import", work / "normalise", reuse=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from foundation.cli import group, say
+from foundation.cli import group, say, warn
 
 Source = Annotated[Path, typer.Argument(metavar="IN", help="Folder of a dialogue set.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write the new dialogue set to.")]
@@ -29,13 +29,13 @@ def import_raw(
 ) -> None:
     """Read raw consultations; format and encoding are found by content.
 
-    Broken rows go to rejects.jsonl with file, line and reason; the good ones go on.
+    Broken rows and files go to rejects.jsonl with file, line and reason; the good ones go on.
 
     Example: zhongjing corpus import dialogues.jsonl more.csv --out work/import
     """
     from corpus.importing import import_files
 
-    say(import_files(files, out).line())
+    say(import_files(files, out, on_fault=lambda fault: warn(f"warning: {fault}")).line())
 
 
 @corpus.command("normalise")
@@ -66,9 +66,13 @@ def deidentify_set(source: Source, out: Out, graph: OptionalGraph = None) -> Non
 def filter_set(
     source: Source,
     out: Out,
-    min_chars: Annotated[int, typer.Option(help="Characters a dialogue must have in all.")] = 8,
-    min_han_share: Annotated[float, typer.Option(help="Share of Chinese characters among letters, 0 to 1.")] = 0.3,
-    max_sales_marks: Annotated[int, typer.Option(help="Marks of selling from which it is an advertisement.")] = 3,
+    min_chars: Annotated[int, typer.Option(min=0, help="Characters a dialogue must have in all.")] = 8,
+    min_han_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of Chinese characters among letters, 0 to 1.")
+    ] = 0.3,
+    max_sales_marks: Annotated[
+        int, typer.Option(min=0, help="Marks of selling from which it is an advertisement.")
+    ] = 3,
 ) -> None:
     """Leave out what teaches nothing: too short, no doctor, advertisements, other languages, garbled, only goodbyes.
 
@@ -104,7 +108,9 @@ def match_set(
     source: Source,
     out: Out,
     graph: Annotated[Path, typer.Option("--graph", help="Folder of a built knowledge graph.")],
-    processes: Annotated[int, typer.Option(help="Processes for large sets; the result does not depend on it.")] = 2,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Processes for large sets; the result does not depend on it.")
+    ] = 2,
 ) -> None:
     """Link every turn to the graph and check the doctors' statements; contradictions go to review.jsonl.
 

@@ -36,7 +36,8 @@ class Duplicate(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A line of `duplicates.jsonl`: `removed` went in favour of `keeper`, or `flagged` stayed beside it.
 
     `similarity` is the exact Jaccard similarity of 3-gram sets, `ratio` rapidfuzz's of the joined turns, both from
-    0 to 1. Flagged pairs are as alike as duplicates but contradict each other in a number.
+    0 to 1. Flagged pairs are as alike as duplicates but contradict each other in a number; a dialogue is flagged once,
+    beside the one it is most like.
     """
 
     keeper: str
@@ -163,8 +164,6 @@ def _rows(candidates: list[_Candidate], found: Star) -> Iterator[Duplicate]:
                 reason="near",
             )
     for (keeper, other), similarity in zip(found.flagged.tolist(), found.flagged_similarity.tolist(), strict=True):
-        if found.keeper[other] != other:
-            continue
         yield Duplicate(
             flagged=candidates[other].id,
             keeper=candidates[keeper].id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -14,6 +15,9 @@ from foundation.text import everyday_share
 
 STAGE = "filter"
 
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
 
 class FilterOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Thresholds. Lengths are in characters; shares are of letters or of Han characters, from 0 to 1.
@@ -22,13 +26,13 @@ class FilterOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     trade), make an advertisement.
     """
 
-    min_patient_chars: int = 2
-    min_doctor_chars: int = 2
-    min_chars: int = 8
-    min_han_share: float = 0.3
-    max_strange_share: float = 0.05
-    min_everyday_share: float = 0.5
-    max_sales_marks: int = 3
+    min_patient_chars: Count = 2
+    min_doctor_chars: Count = 2
+    min_chars: Count = 8
+    min_han_share: Share = 0.3
+    max_strange_share: Share = 0.05
+    min_everyday_share: Share = 0.5
+    max_sales_marks: Count = 3
 
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")

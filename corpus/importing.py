@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from corpus.departments import department_of
@@ -19,36 +19,76 @@ from foundation.rejects import Reject
 
 STAGE = "import"
 
+OnFault = Callable[[ZhongjingError], None]
+
 
 def import_files(
-    files: Sequence[Path], out: Path, *, names: Sequence[str] | None = None, reuse: bool = False
+    files: Sequence[Path],
+    out: Path,
+    *,
+    names: Sequence[str] | None = None,
+    reuse: bool = False,
+    on_fault: OnFault | None = None,
 ) -> StageResult:
     """Read raw files of any known format into the dialogue set `out`.
 
     `names` are recorded in place of the paths, one for each file. Broken rows become rejects with file and line;
-    a file that cannot be read at all is a reject too, and an error where nothing else was read.
+    a file that is missing or cannot be read is a reject too, told to `on_fault`, and an error where nothing else
+    was read.
     """
-    called = list(names) if names is not None else [path.as_posix() for path in files]
+    called = [_printable(name) for name in (names if names is not None else (path.as_posix() for path in files))]
     if len(called) != len(files) or not files:
         raise ZhongjingError("one name for each file is needed, and at least one file")
-    inputs = [entry_of(existing_file(path), name) for path, name in zip(files, called, strict=True)]
+    named = list(zip(files, called, strict=True))
+    inputs = [entry_of(path, name) for path, name in named if _is_readable(path)]
     plan = Plan(stage=STAGE, inputs=inputs, parameters={})
-    return run_step(plan, out, lambda writer: _read_all(files, called, writer), reuse=reuse)
+    return run_step(plan, out, lambda writer: _read_all(named, writer, on_fault), reuse=reuse)
 
 
-def _read_all(files: Sequence[Path], names: Sequence[str], writer: SetWriter) -> None:
+def _printable(name: str) -> str:
+    """A file name whose bytes are no UTF-8, with those bytes spelt out."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        existing_file(path)
+    except ZhongjingError:
+        return False
+    return True
+
+
+def _read_all(named: Sequence[tuple[Path, str]], writer: SetWriter, on_fault: OnFault | None) -> None:
     seen: set[str] = set()
-    fault: ZhongjingError | None = None
-    for path, name in track(list(zip(files, names, strict=True)), "reading"):
+    faults: list[ZhongjingError] = []
+    for path, name in track(named, "reading"):
+        line = 0
         try:
             found = detect(path)
             for row in found.read(path, found.encoding):
+                line = row.line
                 _take(row, name, found, seen, writer)
         except ZhongjingError as error:
-            fault = error
-            writer.reject(Reject(stage=STAGE, reason="unreadable_file", file=name, line=1, detail=error.message))
-    if not seen:
-        raise fault or ZhongjingError("no dialogue could be read: every row is broken", where=", ".join(names))
+            faults.append(error)
+            writer.reject(Reject(stage=STAGE, reason="unreadable_file", file=name, line=line + 1, detail=error.message))
+    final = None if seen else (faults.pop() if faults else _nothing_read(named, writer))
+    if on_fault is not None:
+        for fault in faults:
+            on_fault(fault)
+    if final is not None:
+        raise final
+
+
+def _nothing_read(named: Sequence[tuple[Path, str]], writer: SetWriter) -> ZhongjingError:
+    first = writer.first_reject
+    if first is None:
+        return ZhongjingError("there is no row in it", where=", ".join(name for _, name in named))
+    why = f"{first.reason}: {first.detail}" if first.detail else first.reason
+    return ZhongjingError(
+        "no dialogue could be read; this is the first broken row",
+        where=f"{first.file}:{first.line}",
+        hint=why,
+    )
 
 
 def _take(row: Raw | Bad, name: str, found: Format, seen: set[str], writer: SetWriter) -> None:

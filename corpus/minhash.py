@@ -25,7 +25,8 @@ Texts = tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]
 class Star(msgspec.Struct, frozen=True):
     """Arrays over documents: `keeper` (own index where it stays), exact `similarity` to it.
 
-    `flagged` are pairs (keeper, other) at the threshold whose numbers contradict each other.
+    `flagged` are pairs (keeper, other) at the threshold whose numbers contradict each other, for each other its
+    most similar one.
     """
 
     keeper: npt.NDArray[np.int64]
@@ -210,7 +211,8 @@ def _star(
     keeper = np.arange(documents)
     similarity = np.ones(documents)
     seen = np.full(documents, -1)
-    flagged = [(np.int64(0), np.int64(0), np.float64(0)) for _ in range(0)]
+    likest = np.full(documents, -1)
+    likeness = np.zeros(documents)
     for document in order:
         if keeper[document] != document:
             continue
@@ -227,12 +229,10 @@ def _star(
                     continue
                 others = numbers[number_offsets[other] : number_offsets[other + 1]]
                 if _lacks(own_numbers, others) and _lacks(others, own_numbers):
-                    flagged.append((document, other, alike))
+                    if alike > likeness[other]:
+                        likest[other], likeness[other] = document, alike
                 else:
                     keeper[other] = document
                     similarity[other] = alike
-    pairs = np.empty((len(flagged), 2), dtype=np.int64)
-    values = np.empty(len(flagged))
-    for index in range(len(flagged)):
-        pairs[index, 0], pairs[index, 1], values[index] = flagged[index]
-    return keeper, similarity, pairs, values
+    flagged = np.flatnonzero((likest >= 0) & (keeper == np.arange(documents)))
+    return keeper, similarity, np.column_stack((likest[flagged], flagged)), likeness[flagged]

@@ -91,6 +91,7 @@ class SetWriter:
         self.stage = stage
         self.details: Counter[str] = Counter()
         self.notes: dict[str, int | float | str] = {}
+        self.first_reject: Reject | None = None
         self._kept = 0
         self._rejected: Counter[str] = Counter()
         self._samples: dict[str, list[str]] = {}
@@ -114,6 +115,7 @@ class SetWriter:
 
     def reject(self, reject: Reject) -> None:
         """Write down a row left out by this step."""
+        self.first_reject = self.first_reject or reject
         self._rejected[reject.reason] += 1
         shown = self._samples.setdefault(reject.reason, [])
         if len(shown) < SAMPLES:

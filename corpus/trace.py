@@ -58,7 +58,10 @@ def _follow(identity: str, root: Path) -> Iterator[str]:
         dialogue = place.record["dialogue_id"]
         version = place.record.get("dataset_version", "an unnamed version")
         yield f"prompt {prompt or identity} ({_where(place, root)}) was cut from dialogue {dialogue} of {version}"
-    yield from _dialogue(dialogue or identity, root)
+    steps = list(_dialogue(dialogue or identity, root))
+    if dialogue and not steps:
+        yield f"dialogue {dialogue} is not under this folder: give the folder of the whole run with --root"
+    yield from steps
 
 
 def _dialogue(identity: str, root: Path) -> Iterator[str]:

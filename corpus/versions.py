@@ -43,8 +43,7 @@ def freeze(source: Path, versions: Path, name: str, *, parents: Sequence[str] = 
     Where the newest version of that name holds the same dialogues and rejects it is reused, and no new one made.
     `parents` name the versions this one grew from. The result's detail `version` is the folder's name.
     """
-    if not _NAME.fullmatch(name) or ".." in name:
-        raise ZhongjingError(f"{name!r} is no name for a version", hint="use letters, digits, hyphens and points")
+    check_name(name)
     manifest = read_manifest(source, KIND)
     content = {file: sha256_of(source / file) for file in (DIALOGUES, REJECTS)}
     number = newest_number(versions, name)
@@ -55,6 +54,12 @@ def freeze(source: Path, versions: Path, name: str, *, parents: Sequence[str] = 
     with new_folder(folder, replace=False) as temporary:
         _write(temporary, source, folder.name, parents)
     return _result(manifest, folder.name, reused=False)
+
+
+def check_name(name: str) -> None:
+    """An error where a dataset cannot be called so."""
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise ZhongjingError(f"{name!r} is no name for a version", hint="use letters, digits, hyphens and points")
 
 
 def newest_number(versions: Path, name: str) -> int:

@@ -18,7 +18,9 @@ from foundation.errors import ZhongjingError
 def new_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on a clean exit it is synced and takes its name."""
     with _disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise ZhongjingError("a folder of this name stands where a file should go", where=path)
+        _make_parent(path)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         os.close(handle)
         temporary = Path(name)
@@ -38,9 +40,9 @@ def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
 
     With `replace` false an existing folder is an error: frozen versions never change.
     """
-    refuse_existing(path, replace=replace)
     with _disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        refuse_existing(path, replace=replace)
+        _make_parent(path)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
         try:
             yield temporary
@@ -70,14 +72,23 @@ def sha256_of(path: Path) -> str:
 
 
 def existing_file(path: Path) -> Path:
-    """`path` itself where it is a readable file; a clear error otherwise."""
+    """`path` itself where it is a readable file; a clear error otherwise (a pipe cannot be read twice)."""
     if not path.exists():
         raise ZhongjingError("no such file", where=path, hint="check the path")
     if path.is_dir():
         raise ZhongjingError("this is a folder, a file was expected", where=path)
+    if not path.is_file():
+        raise ZhongjingError("this is a pipe or a device, a file was expected", where=path)
     if not os.access(path, os.R_OK):
         raise ZhongjingError("this file cannot be read (permission denied)", where=path)
     return path
+
+
+def _make_parent(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ZhongjingError("a file stands where a folder should go", where=path.parent) from error
 
 
 def _take_name(temporary: Path, path: Path) -> None:
@@ -118,6 +129,8 @@ def _disk_errors(path: Path) -> Iterator[None]:
             raise ZhongjingError(
                 "the disk is full; what was there before is unchanged", where=path, hint="free some space and run again"
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS):
+        if error.errno == errno.ENAMETOOLONG:
+            raise ZhongjingError("this name is too long for the file system", where=path.parent) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise ZhongjingError("this place cannot be written to (permission denied)", where=path) from error
         raise

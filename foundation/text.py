@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,6 +17,9 @@ from foundation.files import existing_file
 
 ENCODINGS = ("utf-8", "gb18030")
 GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
+_UNDECODED = "\udfff"
+_AS_SURROGATE = "zhongjing.undecoded"
+codecs.register_error(_AS_SURROGATE, lambda error: (_UNDECODED, error.end))  # type: ignore[attr-defined]
 _SAMPLE = 1 << 18
 _CHUNK = 1 << 12
 
@@ -42,11 +47,11 @@ def numbered_lines(path: Path, encoding: str | None = None) -> Iterator[tuple[in
     """Lines of a text file with their numbers from 1, line ends removed; a line that does not decode is
     given as its error, and the next one is read."""
     encoding = encoding or detect_encoding(path)
-    if encoding == "utf-16":
-        yield from enumerate(_utf16_lines(path), start=1)
-        return
     try:
         with open_bytes(path) as stream:
+            if encoding == "utf-16":
+                yield from enumerate(_utf16_lines(stream), start=1)
+                return
             for number, line in enumerate(stream, start=1):
                 yield number, _decode(line, encoding, first=number == 1)
     except GZIP_ERRORS as error:
@@ -70,12 +75,15 @@ def _decode(line: bytes, encoding: str, *, first: bool) -> str | UnicodeDecodeEr
     return text.removeprefix("\ufeff") if first else text
 
 
-def _utf16_lines(path: Path) -> list[str]:
-    with open_bytes(path) as stream:
-        try:
-            return stream.read().decode("utf-16").splitlines()
-        except UnicodeDecodeError as error:
-            raise ZhongjingError("this file is neither UTF-8, UTF-16 nor GB18030", where=path) from error
+def _utf16_lines(stream: BinaryIO) -> Iterator[str | UnicodeDecodeError]:
+    with io.TextIOWrapper(stream, encoding="utf-16", errors=_AS_SURROGATE, newline="\n") as lines:
+        for line in lines:
+            text = line.rstrip("\r\n")
+            if _UNDECODED in text:
+                whole = text.encode("utf-16-le", "surrogatepass")
+                yield UnicodeDecodeError("utf-16-le", whole, 0, len(whole), "unpaired or cut short")
+            else:
+                yield text
 
 
 def _han_share(sample: bytes, encoding: str) -> float:

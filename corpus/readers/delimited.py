@@ -9,6 +9,7 @@ from pathlib import Path
 
 from corpus.readers.base import Bad, Raw
 from corpus.readers.rows import KNOWN_COLUMNS, read_row
+from foundation.errors import ZhongjingError
 from foundation.text import numbered_lines
 
 DELIMITERS = (",", "\t", ";", "|")
@@ -34,6 +35,8 @@ def read_delimited(path: Path, encoding: str) -> Iterator[Raw | Bad]:
         return
     delimiter = delimiter_of(header[1]) or ","
     names = _header(header[1], delimiter)
+    if twice := sorted(name for name in KNOWN_COLUMNS.intersection(names) if names.count(name) > 1):
+        raise ZhongjingError(f"the header names {', '.join(twice)} more than once", where=f"{path}:{header[0]}")
     while (first := lines.next_filled()) is not None:
         yield _row(first, lines, names, delimiter)
 

@@ -44,10 +44,13 @@ def detect(path: Path) -> Format:
         return Format("meddialog", read_text_blocks, encoding)
     if delimiter_of(filled[0]) is not None:
         return Format("csv", read_delimited, encoding)
+    if any(line.strip().startswith("{") and line.strip().endswith("}") for line in filled):
+        return Format("jsonl", read_json_lines, encoding)
     raise ZhongjingError(
         "this file is of no known format",
         where=path,
-        hint="known: JSON array, JSON lines, CSV or TSV with a header, MedDialog text, Parquet; also gzipped",
+        hint="known: JSON array, JSON lines, CSV or TSV under a header that names columns such as ask and answer, "
+        "MedDialog text, Parquet; also gzipped",
     )
 
 

@@ -12,7 +12,7 @@ from foundation.jsonl import BadJsonError, parse_json
 from foundation.text import numbered_lines
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{},]')
-_INDENT = re.compile(r"^(\s+)\{")
+_OPENING = re.compile(r'(?:\s+\{|\{"[^"\\]*":)')
 
 
 def read_json_lines(path: Path, encoding: str) -> Iterator[Raw | Bad]:
@@ -89,10 +89,10 @@ class _Elements:
         self._take(text[position:] + "\n", number)
 
     def _learn_opening(self, text: str, position: int) -> None:
-        """Remember how the first element begins, where it is indented: nested objects then stand deeper."""
+        """Remember how the first element begins: by its indent, nested objects standing deeper, or its first key."""
         if self.depth == 2 and self.opening is None:
-            indent = _INDENT.match(text)
-            self.opening = text[: position + 1] if indent and indent.end() == position + 1 else ""
+            found = _OPENING.match(text)
+            self.opening = found.group() if found and text.index("{") == position else ""
 
     def _take(self, text: str, number: int) -> None:
         if not self.parts and not text.strip():

@@ -99,6 +99,11 @@ def test_a_recipe_runs_the_chain(raw: Path, tmp_path: Path) -> None:
         ("name: [\n", "YAML"),
         ("- 1\n", "object"),
         ("name: a\ninputs: [missing.json]\nout: o\n", "missing.json"),
+        ("name: ../a\ninputs: [recipe.yaml]\nout: o\n", "no name"),
+        ("name: a\ninputs: [recipe.yaml]\nout: o\ngraph: none\n", "no such folder"),
+        ("name: a\ninputs: [recipe.yaml]\nout: o\naliases: a.json\n", "aliases"),
+        ("name: a\ninputs: [recipe.yaml]\nout: o\noptions: {dedup: {threshold: 3}}\n", "threshold"),
+        ("name: a\ninputs: [recipe.yaml]\nout: o\noptions: {filter: {min_han_share: 7}}\n", "min_han_share"),
     ],
 )
 def test_a_wrong_recipe_says_what_is_wrong(tmp_path: Path, text: str, named: str) -> None:
@@ -157,3 +162,10 @@ def test_an_unknown_id_says_where_it_was_sought(run: Path) -> None:
         trace("pair-9", run)
     with pytest.raises(ZhongjingError, match="no such folder"):
         trace("pair-9", run / "none")
+
+
+def test_a_folder_without_the_dialogues_says_so(run: Path) -> None:
+    prompt = next(read_records(run / "prompts.jsonl", Prompt))
+    shutil.copyfile(run / "prompts.jsonl", run / "release" / "prompts.jsonl")
+    chain = trace("pair-1", run / "release")
+    assert chain[-1].startswith(f"dialogue {prompt.dialogue_id} is not under this folder")

@@ -147,3 +147,11 @@ def test_a_senseless_threshold_is_refused(set_of: Callable[..., Path], tmp_path:
 def test_an_empty_set_is_no_problem(set_of: Callable[..., Path], tmp_path: Path) -> None:
     result = dedup(set_of(), tmp_path / "out")
     assert (result.read, result.kept) == (0, 0)
+
+
+def test_a_dialogue_is_flagged_once_beside_the_one_it_is_most_like(set_of: Callable[..., Path], tmp_path: Path) -> None:
+    """Texts of one template, each with numbers of its own, would else be flagged pair by pair."""
+    result = dedup(set_of(*([LONG, ADVICE.format(number)] for number in range(2, 42))), tmp_path / "out")
+    assert result.details == {"flagged_for_numbers": 39}
+    flagged = [row.flagged for row in rows_of(tmp_path / "out")]
+    assert len(set(flagged)) == len(flagged) == 39

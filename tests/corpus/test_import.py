@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -408,3 +409,85 @@ def test_a_gzip_file_cut_short_gives_its_whole_rows_and_one_reject(tmp_path: Pat
     dialogues, rejects = read(tmp_path, path)
     assert len(dialogues) > 1000
     assert [(reject.reason, reject.file) for reject in rejects] == [("unreadable_file", "a.jsonl.gz")]
+
+
+def test_a_missing_file_does_not_stop_the_good_ones(tmp_path: Path) -> None:
+    good = tmp_path / "good.jsonl"
+    good.write_text(dump(MESSAGES))
+    faults: list[ZhongjingError] = []
+    result = import_files([tmp_path / "missing.jsonl", good, tmp_path], tmp_path / "out", on_fault=faults.append)
+    assert (result.kept, result.rejected) == (1, {"unreadable_file": 2})
+    assert [Path(str(fault.where)) for fault in faults] == [tmp_path / "missing.jsonl", tmp_path]
+    assert [entry.name for entry in read_manifest(tmp_path / "out").inputs] == [good.as_posix()]
+
+
+def test_where_every_row_is_broken_the_error_names_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("department,ask\n内科,头疼怎么办\n", encoding="utf-8")
+    with pytest.raises(ZhongjingError, match="no_messages") as caught:
+        import_files([path], tmp_path / "out", names=["a.csv"])
+    assert caught.value.where == "a.csv:2"
+    assert "头疼" not in str(caught.value)
+
+
+def test_a_file_cut_short_is_rejected_at_the_line_where_it_ends(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(dump(*({"id": number, **SINGLE[0]} for number in range(3000))).encode())[:-200])
+    dialogues, rejects = read(tmp_path, path)
+    assert rejects[0].line == len(dialogues) + 1
+
+
+def test_a_broken_first_line_hides_no_format(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('…cut off"}\n' + dump(MESSAGES), encoding="utf-8")
+    dialogues, rejects = read(tmp_path, path)
+    assert len(dialogues) == 1
+    assert [(reject.reason, reject.line) for reject in rejects] == [("invalid_json", 1)]
+
+
+def test_an_unclosed_element_on_a_line_of_its_own_spoils_no_other(tmp_path: Path) -> None:
+    lines = [json.dumps({"id": number, **SINGLE[0]}, ensure_ascii=False) for number in range(3)]
+    path = tmp_path / "a.json"
+    path.write_text("[\n" + ",\n".join([lines[0], lines[1][:30], lines[2]]) + "\n]", encoding="utf-8")
+    dialogues, rejects = read(tmp_path, path)
+    assert [dialogue.meta.raw_id for dialogue in dialogues] == ["0", "2"]
+    assert [reject.line for reject in rejects] == [3]
+
+
+@pytest.mark.parametrize("indent", [0, 1])
+def test_objects_within_an_element_begin_no_new_one(tmp_path: Path, indent: int) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([MESSAGES, SHAREGPT, DISC], ensure_ascii=False, indent=indent), encoding="utf-8")
+    dialogues, rejects = read(tmp_path, path)
+    assert (len(dialogues), rejects) == (3, [])
+
+
+def test_utf16_has_line_feeds_alone_between_its_lines_and_damage_spoils_one(tmp_path: Path) -> None:
+    whole = json.dumps({"instruction": "头疼\u2028怎么办？\x85", "output": ANSWERED}, ensure_ascii=False)
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(f"{whole}\n{whole}".encode("utf-16")[:-3])
+    dialogues, rejects = read(tmp_path, path)
+    assert len(dialogues) == 1
+    assert [(reject.reason, reject.line) for reject in rejects] == [("encoding", 2)]
+
+
+def test_parquet_may_be_gzipped(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist([SINGLE[0]]), tmp_path / "a.parquet")
+    zipped = tmp_path / "a.parquet.gz"
+    zipped.write_bytes(gzip.compress((tmp_path / "a.parquet").read_bytes()))
+    assert len(read(tmp_path, zipped)[0]) == 1
+
+
+def test_a_column_named_twice_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("ask,ask,answer\n一,二,三\n", encoding="utf-8")
+    with pytest.raises(ZhongjingError, match="ask more than once"):
+        import_files([path], tmp_path / "out")
+
+
+def test_a_file_name_that_is_no_utf8_is_spelt_out(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.jsonl")
+    path.write_text(dump(MESSAGES))
+    import_files([path], tmp_path / "out")
+    (dialogue,) = read_dialogues(tmp_path / "out")
+    assert dialogue.meta.file.endswith("\\xff.jsonl")

@@ -1,10 +1,11 @@
 import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from foundation.errors import ZhongjingError
-from foundation.files import new_file, new_folder
+from foundation.files import existing_file, new_file, new_folder
 
 
 def test_a_file_that_failed_half_way_leaves_the_old_one(tmp_path: Path) -> None:
@@ -39,3 +40,20 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
     with pytest.raises(ZhongjingError, match="disk is full"), new_file(tmp_path / "file"):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_stands_in_the_way_of_an_output_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ZhongjingError, match="a file stands where a folder"), new_folder(tmp_path / "file" / "out"):
+        pass
+    with pytest.raises(ZhongjingError, match="a folder of this name"), new_file(tmp_path):
+        pass
+    with pytest.raises(ZhongjingError, match="too long"), new_file(tmp_path / ("x" * 300)):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ZhongjingError, match="pipe"):
+        existing_file(tmp_path / "pipe")
