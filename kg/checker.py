@@ -102,6 +102,8 @@ class Checker:
             return
         relation = SUITABLE if stated.relation == INDICATION and target.letter == "G" else stated.relation
         verdict, evidence = self._judge(relation, subject.entities, target.entities)
+        if stated.qualified and verdict == "contradicted":
+            verdict = "unknown"
         yield Claim(
             subject=subject.name,
             relation=relation,

@@ -45,7 +45,7 @@ def draw(graph: KnowledgeGraph, name: str, out: Path, *, hops: int = 1) -> int:
         nx.Graph(shown), seed=0, pos={entity: (0.0, 0.0)}, fixed=[entity], k=1.6 / len(shown) ** 0.5
     )
     figure = go.Figure([*_edges(shown, places), _nodes(shown, places, entity)])
-    title = f"{entity}: {len(shown)} of {len(whole)} entities within {hops} hops"
+    title = f"{entity}: {len(shown)} of {len(whole)} entities within {hops} hop{'s' * (hops > 1)}"
     figure.update_layout(title=title, template="plotly_white", xaxis_visible=False, yaxis_visible=False, height=900)
     with new_file(out) as temporary:
         figure.write_html(temporary, include_plotlyjs=True, div_id="graph")

@@ -29,11 +29,15 @@ class Phrase(msgspec.Struct, frozen=True):
 
 
 class Stated(msgspec.Struct, frozen=True):
-    """A relation stated in a skeleton: the positions of the letters at its ends."""
+    """A relation stated in a skeleton: the positions of the letters at its ends.
+
+    `qualified` where it holds under some condition only (急性期, 酒后), which a graph cannot know.
+    """
 
     relation: str
     subjects: list[int]
     objects: list[int]
+    qualified: bool
 
 
 _HEDGED = re.compile(
@@ -51,6 +55,12 @@ _NOT_FORBIDDEN = re.compile(
 _NO_EFFECT = re.compile("没|无|不(?!良)")
 _NOT_NEEDED = re.compile("不用|不需要|没必要|无需|不必")
 _NEVER = re.compile("(?!)")
+_UNDER_CONDITION = {
+    CONTRAINDICATION: re.compile(
+        "[A-Z].*,|好了|好转|痊愈|治愈|酒|急性|[早晚中初]期|期间?(?!的)|不明|后|前|轻|太|如果|代替|替代|换|空腹|合并|伴|[严比较]重"
+    ),
+    INDICATION: re.compile("(?<![饭餐])后|结束|停|好了|痊愈|生完"),
+}
 _FORBIDDEN_BEFORE = re.compile("(?:避免|不要|别|不能|不可|不宜|不建议|不推荐|禁止|杜绝|减少|少)[^A-Z,]{0,3}$")
 _LOOK_BACK, _CLAUSE = 8, 40
 
@@ -153,7 +163,18 @@ def stated_in(skeleton: str) -> Iterator[Stated]:
     for phrase in PHRASES:
         for found in phrase.pattern.finditer(skeleton):
             if found.end() <= asked_from and not _is_taken_back(phrase, found):
-                yield Stated(phrase.relation, _letters(found, "s"), _letters(found, "o"))
+                yield Stated(phrase.relation, _letters(found, "s"), _letters(found, "o"), _is_qualified(phrase, found))
+
+
+def _is_qualified(phrase: Phrase, found: re.Match[str]) -> bool:
+    """Whether a condition goes with a phrase. A ban must be plain: any name before it may be the reason for it."""
+    condition = _UNDER_CONDITION.get(phrase.relation)
+    if condition is None:
+        return False
+    if phrase.relation == INDICATION:
+        return condition.search(found[0]) is not None
+    before, after = found.string[: found.start()], found.string[found.end() :].partition(",")[0]
+    return re.search("[A-Z]", before) is not None or condition.search(before + found[0] + after) is not None
 
 
 def _is_taken_back(phrase: Phrase, found: re.Match[str]) -> bool:

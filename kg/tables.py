@@ -12,6 +12,9 @@ from kg.records import Claim, Mention
 
 def mention_lines(mentions: Sequence[Mention]) -> Iterator[str]:
     """A table of mentions with their status in words."""
+    if not mentions:
+        yield "no name of the graph"
+        return
     rows = [("span", "text", "entity", "type", "match", "status")]
     for one in mentions:
         flags = (("negated", one.negated), ("uncertain", one.uncertain), ("past", one.temporality == "past"))
@@ -19,11 +22,13 @@ def mention_lines(mentions: Sequence[Mention]) -> Iterator[str]:
         status += [one.experiencer] if one.experiencer != "patient" else []
         span = f"{one.start}-{one.end}"
         rows.append((span, one.text, one.entity, one.type, one.match, ", ".join(status) or "present"))
-    return _aligned(rows)
+    yield from _aligned(rows)
 
 
 def claim_lines(text: str, claims: Sequence[Claim]) -> Iterator[str]:
     """Each claim with its verdict, the span marked in its surroundings, and the evidence."""
+    if not claims:
+        yield "no statement that the graph could judge"
     for claim in claims:
         yield f"{claim.verdict:<12} {claim.subject} {claim.relation} {claim.object}"
         yield f"             {_marked(text, claim.start, claim.end)}"

@@ -18,7 +18,7 @@ from kg.records import Triple
 Format = Literal["csv", "tsv", "cmekg", "nested", "spo", "qasystem"]
 FORMATS: tuple[str, ...] = get_args(Format)
 
-_HEAD = 4096
+HEAD = 4096
 _BINARY = (b"PK\x03\x04", b"PAR1", b"SQLite format 3", b"%PDF", b"ARROW1", b"\x89PNG", b"\xd0\xcf\x11\xe0")
 
 
@@ -40,8 +40,8 @@ def read_triples(path: Path, format: str | None = None, *, name: str | None = No
 
 def _read(path: Path, form: str | None, origin: Origin) -> Iterator[Triple | Reject]:
     with open_bytes(path) as stream:
-        head = stream.read(_HEAD)
-    refused = _refusal(head, path)
+        head = stream.read(HEAD)
+    refused = refusal(head, path)
     if refused:
         yield origin.reject(*refused)
         return
@@ -54,7 +54,8 @@ def _read(path: Path, form: str | None, origin: Origin) -> Iterator[Triple | Rej
         yield from read_documents(path, encoding, origin, form)
 
 
-def _refusal(head: bytes, path: Path) -> tuple[str, str] | None:
+def refusal(head: bytes, path: Path) -> tuple[str, str] | None:
+    """Reason and detail where a file that begins with `head` is none to read: empty, a pickle, binary."""
     if not head.strip(b"\xef\xbb\xbf \t\r\n"):
         return "empty_file", "the file is empty"
     if _is_pickle(head) or path.suffix in (".pkl", ".pickle"):

@@ -9,7 +9,8 @@ import msgspec
 
 from foundation.files import existing_file
 from foundation.rejects import Reject
-from foundation.text import detect_encoding
+from foundation.text import detect_encoding, open_bytes
+from kg.readers import HEAD, refusal
 from kg.readers.documents import Item, read_items
 from kg.readers.statements import Origin, damage, name_fault, objects_of
 
@@ -29,6 +30,11 @@ def read_aliases(path: Path, *, name: str | None = None) -> Iterator[Alias | Rej
     existing_file(path)
     faults: list[Reject] = []
     with damage(faults, origin):
+        with open_bytes(path) as stream:
+            refused = refusal(stream.read(HEAD), path)
+        if refused:
+            yield origin.reject(*refused)
+            return
         for item in read_items(path, detect_encoding(path), origin):
             if isinstance(item, Reject):
                 yield item

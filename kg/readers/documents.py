@@ -25,6 +25,8 @@ Span = tuple[str | None, int, int]
 _LOOSE = json.JSONDecoder(strict=False)
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SAMPLE = 20
+_CUT_SHORT = 2
+_RECORD_STARTS = ('{"name"', '{"text"', '{"_id"', '{"spo_list"', '{"名称"')
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -68,8 +70,9 @@ def _is_lines(lines: Lines) -> bool:
     sample = filled[:_SAMPLE]
     whole = sum(line.startswith("{") and line.endswith("}") for line in sample)
     if len(filled) == 1:
-        return whole == 1 and sample[0].startswith(('{"name"', '{"text"', '{"_id"', '{"spo_list"', '{"名称"'))
-    return 2 * whole > len(sample)
+        return whole == 1 and sample[0].startswith(_RECORD_STARTS)
+    cut_short = len(filled) == _CUT_SHORT and sample[0].endswith("}") and filled[-1].startswith("{")
+    return 2 * whole > len(sample) or cut_short
 
 
 def _line_items(lines: Lines, origin: Origin) -> Iterator[Item | Reject]:

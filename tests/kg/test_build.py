@@ -102,3 +102,21 @@ def test_no_relation_name_has_two_meanings() -> None:
         for name in relation.inverses.split():
             assert (resolve(name).relation.name, resolve(name).inverted) == (relation.name, True), name
     assert resolve("Treated By").relation.name == "适应症"
+
+
+def test_a_folder_that_is_no_graph_is_never_replaced(write, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "notes.txt").write_text("keep me")
+    with pytest.raises(ZhongjingError, match="other than a graph"):
+        build_graph([write("肺炎,临床表现,发热\n")], mine)
+    assert (mine / "notes.txt").read_text() == "keep me"
+
+
+def test_where_the_files_lay_leaves_no_trace(write, tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder in (one, other):
+        folder.mkdir()
+        (folder / "graph.csv").write_text("肺炎,临床表现,发热\n", encoding="utf-8")
+    hashes = {build_graph([folder / "graph.csv"], folder / "kg").sha256 for folder in (one, other)}
+    assert len(hashes) == 1

@@ -235,3 +235,15 @@ def test_aliases_one_or_many_and_their_faults(write) -> None:
         ("self_alias", 5),
         ("empty_name", 6),
     ]
+
+
+def test_an_alias_pickle_is_refused_with_the_reason(write) -> None:
+    (reject,) = read_aliases(write(pickle.dumps({"发烧": "发热"}), "aliases.json"))
+    assert isinstance(reject, Reject)
+    assert reject.reason == "pickle"
+
+
+def test_of_two_lines_the_second_cut_short_the_first_goes_in(write) -> None:
+    found = list(read_triples(write('{"name": "肺炎", "symptom": ["发热"]}\n{"name": "流感", "sym', "qa.jsonl")))
+    assert [(one.subject, one.object) for one in found if isinstance(one, Triple)] == [("肺炎", "发热")]
+    assert [(one.reason, one.line) for one in found if isinstance(one, Reject)] == [("bad_json", 2)]
