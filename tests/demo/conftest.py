@@ -5,7 +5,8 @@ import pytest
 
 from demo.closing import close
 from demo.inputs import sample
-from demo.road import Effort, Travelled, travel
+from demo.learning import Effort
+from demo.road import Travelled, travel
 
 Walk = Callable[[Path], Travelled]
 
