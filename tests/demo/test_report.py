@@ -1,35 +1,12 @@
-import shutil
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from demo.road import Travelled
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    assert chromium, "Chromium is needed: make browser"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
-
 
 @pytest.mark.parametrize("width", [390, 820, 1440])
-def test_the_report_draws_itself_alone_at_every_width(browser: Browser, travelled: Travelled, width: int) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900})
+def test_the_report_draws_itself_alone_at_every_width(chromium: Browser, travelled: Travelled, width: int) -> None:
+    page = chromium.new_page(viewport={"width": width, "height": 900})
     errors: list[str] = []
     requests: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
