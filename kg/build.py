@@ -103,7 +103,7 @@ def _gather(
     synonyms = []
     with progress("reading the graph") as bar:
         for path, name in zip(files, names, strict=True):
-            for number, item in enumerate(read_triples(path, form, name=name)):
+            for number, item in enumerate(read_triples(path, form, name=name), start=1):
                 if isinstance(item, Reject):
                     rejects.append(item)
                 elif resolve(item.relation).relation.name == SYNONYM:
