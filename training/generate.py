@@ -17,7 +17,7 @@ from foundation.progress import progress
 from training.models import encode_prompt, entry_of_model, load_causal, model_folder
 from training.partial import Partial
 from training.recipes import REFERENCE, Answerer, GenerateRecipe, parameters
-from training.runtime import device, prepare, seeded
+from training.runtime import device, finite_probabilities, prepare, seeded
 
 with needs_extra("train", "generating answers"):
     import torch
@@ -71,6 +71,8 @@ def generate(recipe: GenerateRecipe) -> GenerateResult:
     prepare()
     if recipe.output.is_dir():
         raise ZhongjingError("this is a folder, the output is a file", where=recipe.output)
+    if recipe.output.resolve() == recipe.prompts.resolve():
+        raise ZhongjingError("the output would replace the prompts", where=recipe.output, hint="choose another name")
     prompts = read_prompts(recipe.prompts)
     folders = [model_folder(model, recipe.output) for model in recipe.models]
     tally = Tally()
@@ -120,7 +122,7 @@ def draw_tokens(
     """Prompts padded on the left (B, Q), where they are real (B, Q), and one answer each (B, R): with a key-value
     cache, and positions that count from the first real token."""
     inputs = tokenizer.pad({"input_ids": list(prompts)}, padding_side="left", return_tensors="pt").to(device())
-    with torch.no_grad():
+    with torch.no_grad(), finite_probabilities():
         sequences = model.generate(**inputs, generation_config=config)
     return inputs["input_ids"], inputs["attention_mask"], sequences[:, inputs["input_ids"].shape[1] :]
 

@@ -10,7 +10,7 @@ from typing import Any
 from corpus.records import Message
 from foundation.errors import ZhongjingError, needs_extra
 from foundation.files import refuse_existing
-from foundation.manifest import FileEntry, entry_of, read_manifest
+from foundation.manifest import NAME, FileEntry, entry_of, read_manifest
 from training.recipes import Model
 from training.runtime import device
 
@@ -34,10 +34,16 @@ def load_classifier(folder: Path, attention: str) -> tuple[Any, Any]:
 
 
 def claim(folder: Path, kind: str) -> None:
-    """Refuse to replace a folder that is not an earlier output of the same kind."""
+    """Refuse to replace a folder that is not an earlier output of the same kind, or that holds something else."""
     refuse_existing(folder, replace=True)
-    if folder.is_dir() and any(folder.iterdir()):
-        read_manifest(folder, kind)
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    ours = {NAME, *(file.name for file in read_manifest(folder, kind).files)}
+    for file in sorted(folder.rglob("*")):
+        if not file.is_dir() and file.relative_to(folder).as_posix() not in ours:
+            raise ZhongjingError(
+                "this file is not of the run whose folder would be replaced", where=file, hint="move it elsewhere"
+            )
 
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:
@@ -64,6 +70,15 @@ def model_folder(model: Model, beside: Path) -> Path:
         from training.tiny import ensure_tiny
 
         ensure_tiny(model.tiny, folder)
+    return existing_model(folder)
+
+
+def existing_model(folder: Path) -> Path:
+    """`folder` itself where a model is in it; a clear error otherwise."""
+    if not (folder / "config.json").is_file():
+        raise ZhongjingError(
+            "no model here (config.json is missing)", where=folder, hint="give the folder of a downloaded model"
+        )
     return folder
 
 
@@ -99,10 +114,7 @@ def render(tokenizer: Any, messages: Sequence[Message], answer: str | None = Non
 
 
 def _load(folder: Path, kind: Any, **options: Any) -> tuple[Any, Any]:
-    if not (folder / "config.json").is_file():
-        raise ZhongjingError(
-            "no model here (config.json is missing)", where=folder, hint="give the folder of a downloaded model"
-        )
+    existing_model(folder)
     with _loading(folder):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = kind.from_pretrained(folder, local_files_only=True, dtype="float32", **options)

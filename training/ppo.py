@@ -60,8 +60,8 @@ def train_ppo(recipe: PPORecipe) -> PPOResult:
     prepare()
     claim(recipe.output, KIND)
     train, held_out = hold_out(read_prompts(recipe.prompts), recipe.held_out, recipe.seed, recipe.prompts)
-    base = model_folder(recipe.model, recipe.output)
     reward_model = RewardModel(recipe.reward_model)
+    base = model_folder(recipe.model, recipe.output)
     with seeded(recipe.seed, 1):
         model, tokenizer = load_causal(base)
         actor = Actor(adapted(model, recipe.lora, task="CAUSAL_LM"), tokenizer)

@@ -45,7 +45,7 @@ def read_rankings(path: Path, *, weight_by_margin: bool) -> Rankings:
     owner: dict[str, tuple[Split, int]] = {}
     without_pairs = 0
     seen: set[str] = set()
-    for line, ranked in enumerate(read_records(path, RankedPrompt), start=1):
+    for line, ranked in enumerate(_ranked_prompts(path), start=1):
         where = f"{path}:{line}"
         if ranked.prompt_id in seen:
             raise ZhongjingError(f"the prompt {ranked.prompt_id} occurs twice", where=where)
@@ -56,8 +56,21 @@ def read_rankings(path: Path, *, weight_by_margin: bool) -> Rankings:
         if example.pairs:
             splits[ranked.split].append(example)
     if not splits["train"]:
-        raise ZhongjingError("no training prompt has two answers of different rank", where=path)
+        raise ZhongjingError(
+            "no training prompt has two answers of different rank",
+            where=path,
+            hint=f"prompts in this file: {len(seen)}, without an ordered pair: {without_pairs}, "
+            f"held out: {len(splits['test'])}",
+        )
     return Rankings(train=splits["train"], test=splits["test"], without_pairs=without_pairs)
+
+
+def _ranked_prompts(path: Path) -> Iterator[RankedPrompt]:
+    try:
+        yield from read_records(path, RankedPrompt)
+    except ZhongjingError as error:
+        error.hint = error.hint or "give the rankings.jsonl of a release, not its preferences.jsonl"
+        raise
 
 
 def _refuse_shared(ranked: RankedPrompt, owner: dict[str, tuple[Split, int]], line: int, where: str) -> None:

@@ -99,6 +99,10 @@ class GenerateRecipe(_Options, kw_only=True, frozen=True):
         names = [model.name for model in self.models]
         if len(set(names)) < len(names):
             raise ValueError("two models have the same name")
+        tiny: dict[Path | None, Tiny] = {}
+        for model in self.models:
+            if model.tiny is not None and tiny.setdefault(model.path, model.tiny) != model.tiny:
+                raise ValueError("two different tiny stand-ins at one path")
 
 
 class RewardRecipe(_Options, kw_only=True, frozen=True):
@@ -193,6 +197,8 @@ def _plain(value: Any) -> Any:
 def _path(folder: Path, value: Any) -> Path:
     if not isinstance(value, str) or not value or "\x00" in value:
         raise ValueError("expected a path")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("expected a path of whole characters")
     return folder / value
 
 
@@ -202,8 +208,10 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key.start_mark)
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, "a key occurs twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} occurs twice", key.start_mark)
             seen.add(str(key.value))
         return super().construct_mapping(node, deep=deep)
 

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from foundation.errors import needs_extra
+from foundation.errors import ZhongjingError, needs_extra
 
 with needs_extra("train", "training"):
     import torch
@@ -32,6 +32,19 @@ def seeded(*seeds: int) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0] >> np.uint64(1)))
         yield
+
+
+@contextmanager
+def finite_probabilities() -> Iterator[None]:
+    """A model whose weights are spoilt becomes one clear error."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "probability tensor" not in str(error):
+            raise
+        raise ZhongjingError(
+            "the model's probabilities are not finite numbers; nothing was written", hint="lower learning_rate"
+        ) from error
 
 
 def device() -> torch.device:

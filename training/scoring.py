@@ -61,7 +61,12 @@ def raw_scores(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[list[flo
         for start in range(0, len(order), ROWS):
             places = order[start : start + ROWS]
             batch = collate([rows[place] for place in places], tokenizer.pad_token_id, device())
-            for place, row in zip(places, scores(model, batch).tolist(), strict=True):
+            values = scores(model, batch)
+            if not values.isfinite().all():
+                raise ZhongjingError(
+                    "the reward model's scores are not finite numbers; nothing was written", hint="lower learning_rate"
+                )
+            for place, row in zip(places, values.tolist(), strict=True):
                 result[place] = row[: len(rows[place].own)]
     return result
 

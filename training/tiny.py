@@ -98,6 +98,7 @@ def ensure_tiny(tiny: Tiny, folder: Path) -> None:
     if (folder / "manifest.json").is_file():
         manifest = read_manifest(folder, KIND)
         if manifest.parameters == parameters(tiny) and manifest.inputs == [entry_of(tiny.corpus)]:
+            warn(f"{folder}: going on with the tiny stand-in that is there, {NOTICE}")
             return
     warn(f"{folder}: building a tiny stand-in, {NOTICE}")
     build_tiny(

@@ -90,6 +90,25 @@ def test_left_padding_changes_no_greedy_answer(prompts_file: Path, tiny: Path) -
     assert together == [draw_texts(model, tokenizer, [prompt], config)[0] for prompt in coded]
 
 
+def test_the_prompts_are_never_replaced_and_a_missing_model_is_said(
+    prompts_file: Path, tiny: Path, tmp_path: Path
+) -> None:
+    before = prompts_file.read_bytes()
+    with pytest.raises(ZhongjingError, match="replace the prompts"):
+        generate(recipe_of(prompts_file, tiny, prompts_file))
+    assert prompts_file.read_bytes() == before
+    with pytest.raises(ZhongjingError, match="no model here"):
+        generate(recipe_of(prompts_file, tmp_path / "none", tmp_path / "o.jsonl"))
+
+
+def test_a_spoilt_model_is_one_clear_error(tiny: Path) -> None:
+    model, tokenizer = load_causal(tiny)
+    model.get_input_embeddings().weight.data.fill_(float("nan"))
+    config = decoding_config(tokenizer, temperature=1.0, max_new_tokens=2)
+    with pytest.raises(ZhongjingError, match="not finite numbers"):
+        draw_texts(model, tokenizer, [[1, 5]], config)
+
+
 def test_bad_prompts_are_refused(prompts_file: Path, tmp_path: Path) -> None:
     good = next(read_records(prompts_file, Prompt))
     path = tmp_path / "p.jsonl"

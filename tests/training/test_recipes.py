@@ -57,6 +57,9 @@ def test_an_unknown_key_is_named_with_its_file(tmp_path: Path) -> None:
         yaml.safe_dump(PPO | {"prompts": 7}),
         "!!python/object/apply:os.system [echo]",
         "[" * 5000,
+        "? [a, b]\n: c\n",
+        yaml.safe_dump(PPO) + "seed: 1\nseed: 2\n",
+        yaml.safe_dump(PPO | {"output": None}) + 'output: "\\ud800"\n',
     ],
 )
 def test_a_bad_recipe_is_one_clear_error(tmp_path: Path, content: str) -> None:
@@ -85,6 +88,7 @@ def test_greedy_twice_and_equal_names_are_refused(tmp_path: Path) -> None:
         [answerer, answerer],
         [],
         [answerer | {"name": "reference-doctor"}],
+        [answerer | {"name": name, "tiny": {"corpus": "v", "seed": seed}} for seed, name in enumerate("ab")],
     ):
         with pytest.raises(ZhongjingError):
             read_recipe(write(tmp_path, common | {"models": models}), GenerateRecipe)

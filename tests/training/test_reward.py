@@ -274,6 +274,19 @@ def test_a_loss_that_is_no_number_stops_with_the_prompts(rankings_file: Path, ti
     assert not (tmp_path / "rm").exists()
 
 
+def test_a_model_spoilt_by_its_last_step_is_not_written(rankings_file: Path, tiny: Path, tmp_path: Path) -> None:
+    changes = {"learning_rate": 1e30, "epochs": 1, "prompts_per_batch": 100}
+    with pytest.raises(ZhongjingError, match="not finite numbers"):
+        train_reward(recipe_of(rankings_file, tiny, tmp_path / "rm", **changes))
+    assert not (tmp_path / "rm").exists()
+
+
+def test_preferences_are_not_rankings(tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text('{"prompt": [], "chosen": [], "rejected": []}\n', "utf-8")
+    with pytest.raises(ZhongjingError, match=r"give the rankings\.jsonl"):
+        read_rankings(tmp_path / "p.jsonl", weight_by_margin=False)
+
+
 def test_a_folder_that_is_no_reward_model_is_refused(tiny: Path) -> None:
     with pytest.raises(ZhongjingError, match="a reward-model was expected"):
         RewardModel(tiny)

@@ -66,7 +66,7 @@ def test_a_stand_in_is_kept_while_it_is_the_same(
     ensure_tiny(tiny, tmp_path / "t")
     assert "stand-in" in capsys.readouterr().err
     ensure_tiny(tiny, tmp_path / "t")
-    assert capsys.readouterr().err == ""
+    assert "that is there" in capsys.readouterr().err
 
 
 def test_what_is_not_a_version_or_a_model_is_said(tmp_path: Path) -> None:
@@ -88,6 +88,16 @@ def test_nothing_of_others_is_replaced(version: Path, tmp_path: Path) -> None:
     with pytest.raises(ZhongjingError):
         build_tiny(version, tmp_path / "out", steps=0)
     assert (tmp_path / "out" / "thesis.txt").read_text() == "mine"
+
+
+def test_a_note_laid_into_an_earlier_output_is_kept(version: Path, tmp_path: Path) -> None:
+    options = {"steps": 0, "vocabulary": 450, "hidden": 16, "layers": 1}
+    build_tiny(version, tmp_path / "out", **options)
+    build_tiny(version, tmp_path / "out", **options)
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    with pytest.raises(ZhongjingError, match=r"notes\.txt"):
+        build_tiny(version, tmp_path / "out", **options)
+    assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
 
 
 def test_pad_is_never_the_end(tiny: Path, tmp_path: Path) -> None:
