@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 
+from corpus.records import Preference
 from demo.figures import figure, share
 from demo.report import write_report
 from demo.road import Travelled
 from demo.stages import StageLine
 from foundation.cli import say
+from foundation.jsonl import read_records
 
 
 def close(travelled: Travelled) -> None:
@@ -39,6 +41,9 @@ def _print_table(travelled: Travelled) -> None:
     for name, value in headline(travelled):
         figures.add_row(name, value)
     console.print(figures)
+    pair = next(read_records(travelled.folder / "release" / "preferences.jsonl", Preference), None)
+    if pair is not None:
+        say(f"Walk back from a preference to its raw line: zhongjing trace {pair.pair_id} --root {travelled.folder}")
 
 
 def headline(travelled: Travelled) -> list[tuple[str, str]]:

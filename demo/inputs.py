@@ -60,7 +60,10 @@ def chosen(dialogues: Sequence[Path], graph: Sequence[Path], aliases: Path | Non
         raise ZhongjingError(
             "aliases without a graph", where=aliases, hint="give the graph they belong to with --graph"
         )
-    for path in (*dialogues, *graph, *([aliases] if aliases else [])):
+    needed = [*graph, *([aliases] if aliases else [])]
+    if not any(path.exists() for path in dialogues):
+        needed += dialogues[:1]
+    for path in needed:
         existing_file(path)
     return Inputs(
         name=_version_name(dialogues[0]) if dialogues else own.name,

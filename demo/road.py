@@ -75,7 +75,8 @@ def _graph(road: Road, inputs: Inputs) -> Manifest:
     counts = built.counts
     note = (
         f"{counts['triples']:,} triples over {counts['entities']:,} entities, {counts['aliases']:,} aliases; "
-        f"merged {counts['merged_inverses']:,} inverses and {counts['duplicates']:,} duplicates"
+        f"merged {counts['merged_inverses']:,} inverses and {counts['duplicates']:,} duplicates, "
+        f"left out {sum(counts['rejected'].values()):,}"
     )
     road.tell("graph", counts["read"], counts["triples"], note, reused=reused, since=start)
     return built

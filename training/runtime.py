@@ -9,6 +9,9 @@ from contextlib import contextmanager
 
 from foundation.errors import ZhongjingError, needs_extra
 
+# Threads that wait by spinning starve every other process; read once, when torch loads its OpenMP.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 with needs_extra("train", "training"):
     import torch
     import transformers
