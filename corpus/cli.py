@@ -125,7 +125,7 @@ def match_set(
 def freeze_set(
     source: Source,
     name: Annotated[str, typer.Option(help="Name of the dataset.")],
-    versions: Annotated[Path, typer.Option("--versions", help="Folder of all versions.")],
+    versions: Annotated[Path, typer.Option("--versions", help="Folder of all versions.")] = Path("versions"),
     parent: Annotated[list[str] | None, typer.Option(help="Version this one grew from; may be repeated.")] = None,
 ) -> None:
     """Freeze a set as the next version of a dataset, with a card; a version never changes again.
@@ -141,7 +141,7 @@ def freeze_set(
 def sample_version(
     version: Annotated[Path, typer.Argument(metavar="VERSION", help="Folder of a frozen version (or of a set).")],
     out: Annotated[Path, typer.Option("--out", help="File to write the prompts to, as JSON lines.")],
-    count: Annotated[int, typer.Option(help="How many prompts.")],
+    count: Annotated[int, typer.Option(help="How many prompts.")] = 100,
     seed: Annotated[int, typer.Option(help="Seed of the draw; the same seed draws the same prompts.")] = 0,
     graph: OptionalGraph = None,
 ) -> None:
