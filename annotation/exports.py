@@ -17,10 +17,9 @@ from annotation.errors import InvalidError
 from annotation.judgements import JudgedTask, judged_tasks
 from annotation.models import Campaign
 from corpus.records import Message, Preference, RankedPrompt, Split, make_id
-from foundation.errors import ZhongjingError
 from foundation.files import new_folder
 from foundation.jsonl import write_records
-from foundation.manifest import NAME, FileEntry, read_manifest, write_manifest
+from foundation.manifest import FileEntry, claim_folder, write_manifest
 
 KIND = "preference-release"
 RANKINGS, PREFERENCES, CARD = "rankings.jsonl", "preferences.jsonl", "README.md"
@@ -69,7 +68,7 @@ def export(
     rankings = [_ranked(task, split[task.prompt.dialogue_id], names) for task in judged]
     preferences = [pair for row in rankings for pair in pairs_of(row)]
     release = _count(rankings, preferences, unranked=len(tasks) - len(judged))
-    _refuse_other_folder(out)
+    claim_folder(out, KIND)
     with new_folder(out) as folder:
         write_records(folder / RANKINGS, rankings)
         write_records(folder / PREFERENCES, preferences)
@@ -130,17 +129,6 @@ def pseudonyms(tasks: Iterable[JudgedTask]) -> dict[str, str]:
     people = sorted(expert for expert, simulated in experts if not simulated)
     numbered = {expert: f"expert-{number}" for number, expert in enumerate(people, start=1)}
     return {expert: numbered.get(expert, expert) for expert, _ in experts}
-
-
-def _refuse_other_folder(out: Path) -> None:
-    """An earlier release may be replaced, a folder of anything else never."""
-    if out.is_dir() and any(out.iterdir()):
-        if not (out / NAME).is_file():
-            raise ZhongjingError("this folder holds something else", where=out, hint="choose a new --out")
-        named = {entry.name for entry in read_manifest(out, KIND).files} | {NAME}
-        others = sorted(path.name for path in out.iterdir() if path.name not in named)
-        if others:
-            raise ZhongjingError(f"this release holds other things: {others[0]}", where=out, hint="choose a new --out")
 
 
 def _ranked(task: JudgedTask, split: Split, names: Mapping[str, str]) -> RankedPrompt:

@@ -20,7 +20,7 @@ from corpus.tables import SCHEMA, from_batch, to_batch
 from foundation.errors import ZhongjingError
 from foundation.files import existing_file, new_folder
 from foundation.jsonl import dump_json
-from foundation.manifest import FileEntry, code_version, entry_of, read_manifest, write_manifest
+from foundation.manifest import FileEntry, claim_folder, code_version, entry_of, read_manifest, write_manifest
 from foundation.progress import track
 from foundation.rejects import Reject
 
@@ -274,10 +274,7 @@ def _source_of(plan: Plan) -> Path:
 def _refuse_strange(out: Path, source: Path | None) -> None:
     if source is not None and out.resolve() == source.resolve():
         raise ZhongjingError("the output would replace its own input", where=out, hint="choose another --out")
-    if out.is_dir() and any(out.iterdir()) and not (out / "manifest.json").is_file():
-        raise ZhongjingError(
-            "this folder holds other things and is not replaced", where=out, hint="choose a new or empty folder"
-        )
+    claim_folder(out, KIND)
 
 
 def _short(value: int | float | str) -> str:

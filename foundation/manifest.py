@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from foundation.errors import ZhongjingError
-from foundation.files import new_file, sha256_of
+from foundation.files import new_file, refuse_existing, sha256_of
 
 NAME = "manifest.json"
 
@@ -89,6 +89,23 @@ def read_manifest(folder: Path, kind: str | None = None) -> Manifest:
     if kind is not None and manifest.kind != kind:
         raise ZhongjingError(f"this folder holds a {manifest.kind}, a {kind} was expected", where=folder)
     return manifest
+
+
+def claim_folder(folder: Path, kind: str) -> None:
+    """Refuse to replace a folder that is not an earlier output of `kind`, or that holds something else as well."""
+    refuse_existing(folder, replace=True)
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if not (folder / NAME).is_file():
+        raise ZhongjingError(
+            "this folder holds other things and is not replaced", where=folder, hint="choose a new or empty folder"
+        )
+    ours = {NAME, *(file.name for file in read_manifest(folder, kind).files)}
+    for file in sorted(folder.rglob("*")):
+        if not file.is_dir() and file.relative_to(folder).as_posix() not in ours:
+            raise ZhongjingError(
+                "this file is not of the run whose folder would be replaced", where=file, hint="move it elsewhere"
+            )
 
 
 def code_version() -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from foundation.errors import ZhongjingError
 from foundation.files import existing_file, new_folder
 from foundation.jsonl import write_records
-from foundation.manifest import Manifest, entry_of, read_manifest, write_manifest
+from foundation.manifest import Manifest, claim_folder, entry_of, write_manifest
 from foundation.progress import progress
 from foundation.rejects import Reject, write_rejects
 from kg.aliases import settle
@@ -55,7 +55,7 @@ def build_graph(
         raise ValueError("one name per file")
     for path in (*files, *([aliases] if aliases else [])):
         existing_file(path)
-    _refuse_foreign(out)
+    claim_folder(out, KIND)
     gathering, rejects = Gathering(), list[Reject]()
     synonyms = _gather(files, recorded, format, gathering, rejects)
     if not len(gathering):
@@ -82,18 +82,6 @@ def _file_names(files: Sequence[Path]) -> list[str]:
     """The bare names where they tell the files apart, so that a graph does not depend on where its files lay."""
     bare = [path.name for path in files]
     return bare if len(set(bare)) == len(set(files)) else [str(path) for path in files]
-
-
-def _refuse_foreign(out: Path) -> None:
-    """Raise ZhongjingError where `out` holds something that is no graph and would be lost."""
-    if not out.is_dir() or not any(out.iterdir()):
-        return
-    try:
-        replaceable = read_manifest(out).kind == KIND
-    except ZhongjingError:
-        replaceable = False
-    if not replaceable:
-        raise ZhongjingError("this folder holds something other than a graph", where=out, hint="name a new folder")
 
 
 def _gather(

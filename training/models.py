@@ -9,8 +9,7 @@ from typing import Any
 
 from corpus.records import Message
 from foundation.errors import ZhongjingError, needs_extra
-from foundation.files import refuse_existing
-from foundation.manifest import NAME, FileEntry, entry_of, read_manifest
+from foundation.manifest import FileEntry, entry_of, read_manifest
 from training.recipes import Model
 from training.runtime import device
 
@@ -31,19 +30,6 @@ def load_classifier(folder: Path, attention: str) -> tuple[Any, Any]:
     if not hasattr(model, "score"):
         raise ZhongjingError("this model has no linear score head; decoder models such as Llama do", where=folder)
     return model, tokenizer
-
-
-def claim(folder: Path, kind: str) -> None:
-    """Refuse to replace a folder that is not an earlier output of the same kind, or that holds something else."""
-    refuse_existing(folder, replace=True)
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return
-    ours = {NAME, *(file.name for file in read_manifest(folder, kind).files)}
-    for file in sorted(folder.rglob("*")):
-        if not file.is_dir() and file.relative_to(folder).as_posix() not in ours:
-            raise ZhongjingError(
-                "this file is not of the run whose folder would be replaced", where=file, hint="move it elsewhere"
-            )
 
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:

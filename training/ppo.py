@@ -15,9 +15,10 @@ import numpy as np
 
 from corpus.records import Prompt
 from foundation.errors import ZhongjingError, needs_extra
+from foundation.manifest import claim_folder
 from foundation.progress import progress
 from training.generate import decoding_config, draw_tokens, read_prompts
-from training.models import claim, encode_prompt, load_causal, model_folder
+from training.models import encode_prompt, load_causal, model_folder
 from training.policy import KIND, PPOResult, PPOStep, compare, hold_out, sample, save_policy
 from training.recipes import PPORecipe
 from training.reward import adapted
@@ -58,7 +59,7 @@ class Losses(msgspec.Struct):
 def train_ppo(recipe: PPORecipe) -> PPOResult:
     """Train a policy, compare it with where it started on prompts held out, write the policy folder."""
     prepare()
-    claim(recipe.output, KIND)
+    claim_folder(recipe.output, KIND)
     train, held_out = hold_out(read_prompts(recipe.prompts), recipe.held_out, recipe.seed, recipe.prompts)
     reward_model = RewardModel(recipe.reward_model)
     base = model_folder(recipe.model, recipe.output)

@@ -13,10 +13,10 @@ import numpy as np
 from foundation.errors import ZhongjingError, needs_extra
 from foundation.files import new_folder
 from foundation.jsonl import write_records
-from foundation.manifest import entry_of, write_manifest
+from foundation.manifest import claim_folder, entry_of, write_manifest
 from foundation.progress import progress
 from training.measures import interval, kendall_tau, mean, pair_hits
-from training.models import claim, entry_of_model, load_classifier, model_folder, save
+from training.models import entry_of_model, load_classifier, model_folder, save
 from training.packing import Row, collate, encode_answers, scores
 from training.rankings import Example, Pair, read_rankings
 from training.recipes import Lora, RewardRecipe, parameters
@@ -90,7 +90,7 @@ class RewardResult(msgspec.Struct, frozen=True, kw_only=True):
 def train_reward(recipe: RewardRecipe) -> RewardResult:
     """Train on the rankings' train split, measure on their test split, write the model folder."""
     prepare()
-    claim(recipe.output, KIND)
+    claim_folder(recipe.output, KIND)
     rankings = read_rankings(recipe.rankings, weight_by_margin=recipe.weight_by_margin)
     base = model_folder(recipe.model, recipe.output)
     with seeded(recipe.seed, 1):

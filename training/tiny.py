@@ -19,9 +19,9 @@ from corpus.sets import read_dialogues
 from foundation.cli import warn
 from foundation.errors import ZhongjingError, needs_extra
 from foundation.files import new_folder
-from foundation.manifest import entry_of, read_manifest, write_manifest
+from foundation.manifest import claim_folder, entry_of, read_manifest, write_manifest
 from foundation.progress import progress, track
-from training.models import claim, save
+from training.models import save
 from training.recipes import Tiny, parameters
 from training.runtime import descend, device, prepare, seeded
 
@@ -71,7 +71,7 @@ def build_tiny(
     "tiny-model".
     """
     prepare()
-    claim(out, KIND)
+    claim_folder(out, KIND)
     dialogues = [dialogue.messages for dialogue in itertools.islice(read_dialogues(version), DIALOGUES)]
     if not dialogues:
         raise ZhongjingError("this version holds no dialogue", where=version)

@@ -228,7 +228,7 @@ def test_a_release_may_be_replaced_but_nothing_else(database, made, tmp_path):
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     with database.read() as session:
         export(session, campaign, tmp_path / "release", seed=9)
-        with pytest.raises(ZhongjingError, match="something else"):
+        with pytest.raises(ZhongjingError, match="holds other things"):
             export(session, campaign, tmp_path / "mine", seed=9)
         with pytest.raises(InvalidError, match="share"):
             export(session, campaign, tmp_path / "other", seed=9, test_share=1.0)

@@ -108,7 +108,7 @@ def test_a_folder_that_is_no_graph_is_never_replaced(write, tmp_path: Path) -> N
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "notes.txt").write_text("keep me")
-    with pytest.raises(ZhongjingError, match="other than a graph"):
+    with pytest.raises(ZhongjingError, match="holds other things"):
         build_graph([write("肺炎,临床表现,发热\n")], mine)
     assert (mine / "notes.txt").read_text() == "keep me"
 
