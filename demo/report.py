@@ -9,13 +9,13 @@ from typing import Any
 
 from corpus.records import Dialogue, RankedPrompt
 from corpus.sets import REJECTS, read_dialogues
-from demo import plots
 from demo.figures import UNKNOWN, figure, share
-from demo.page import Block, Section, Tile, plot, table, write_page
 from demo.road import STEPS, Travelled
+from foundation import plots
 from foundation.jsonl import read_records
 from foundation.manifest import entry_of
 from foundation.rejects import read_rejects
+from foundation.report import Block, Section, Tile, plot, table, write_page
 
 SIMULATED = "六位专家均为程序模拟，并非临床医生。The six experts are simulated; no clinician ranked anything."
 TINY = "模型是在本语料上训练的极小 Llama，只为走通全程。The model is a tiny Llama trained on this corpus: a stand-in."

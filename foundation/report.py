@@ -7,9 +7,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from demo.plots import as_html, plotly_script
 from foundation.files import new_file
 from foundation.manifest import code_version
+from foundation.plots import as_html, plotly_script
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def write_page(
     """Render the page into one file that needs nothing beside it."""
     from jinja2 import Environment
 
-    source = files("demo").joinpath("templates/report.html").read_text(encoding="utf-8")
+    source = files("foundation").joinpath("templates/report.html").read_text(encoding="utf-8")
     template = Environment(autoescape=True, trim_blocks=True).from_string(source)
     html = template.render(
         title=title,
