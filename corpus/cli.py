@@ -13,6 +13,10 @@ Source = Annotated[Path, typer.Argument(metavar="IN", help="Folder of a dialogue
 Out = Annotated[Path, typer.Option("--out", help="Folder to write the new dialogue set to.")]
 OptionalGraph = Annotated[Path | None, typer.Option("--graph", help="Folder of a built knowledge graph.")]
 
+Processes = Annotated[
+    int | None, typer.Option("--processes", min=1, help="Processes to use; as many as cores if left out.")
+]
+
 corpus = group("Consultations from raw files to frozen versions and prompts.")
 
 
@@ -108,9 +112,7 @@ def match_set(
     source: Source,
     out: Out,
     graph: Annotated[Path, typer.Option("--graph", help="Folder of a built knowledge graph.")],
-    processes: Annotated[
-        int, typer.Option(min=1, help="Processes for large sets; the result does not depend on it.")
-    ] = 2,
+    processes: Processes = None,
 ) -> None:
     """Link every turn to the graph and check the doctors' statements; contradictions go to review.jsonl.
 

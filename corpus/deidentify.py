@@ -13,7 +13,8 @@ from corpus.hospitals import address_spans, hospital_spans
 from corpus.people import bare_name, person_spans
 from corpus.personal import Span, structured_spans
 from corpus.records import Dialogue, Message
-from corpus.sets import SetWriter, StageResult, map_step, plan_step
+from corpus.sets import SetWriter, StageResult, plan_step
+from corpus.steps import Change, map_step
 
 if TYPE_CHECKING:
     from kg.graph import KnowledgeGraph
@@ -27,21 +28,34 @@ _LONG_NAME = 3
 Known = Callable[[str], bool]
 
 
-def deidentify(source: Path, out: Path, *, graph: Path | None = None, reuse: bool = False) -> StageResult:
+class Deidentify(msgspec.Struct, frozen=True):
+    """The step, with the graph whose names are no people."""
+
+    graph: Path | None
+
+    def start(self) -> Change:
+        """Open the graph."""
+        known = _graph_names(self.graph) if self.graph is not None else _nobody
+
+        def change(dialogue: Dialogue, writer: SetWriter) -> Dialogue:
+            texts, counts = deidentify_texts([message.content for message in dialogue.messages], known=known)
+            writer.details.update(counts)
+            messages = [Message(message.role, text) for message, text in zip(dialogue.messages, texts, strict=True)]
+            return msgspec.structs.replace(dialogue, messages=messages)
+
+        return change
+
+
+def deidentify(
+    source: Path, out: Path, *, graph: Path | None = None, processes: int | None = None, reuse: bool = False
+) -> StageResult:
     """Replace personal data in every turn of the set `source`.
 
     Names that the graph in the folder `graph` knows are no people (华法林 is a drug). Details count
     the replacements by kind.
     """
-    known = _graph_names(graph) if graph is not None else _nobody
-
-    def change(dialogue: Dialogue, writer: SetWriter) -> Dialogue:
-        texts, counts = deidentify_texts([message.content for message in dialogue.messages], known=known)
-        writer.details.update(counts)
-        messages = [Message(message.role, text) for message, text in zip(dialogue.messages, texts, strict=True)]
-        return msgspec.structs.replace(dialogue, messages=messages)
-
-    return map_step(plan_step(STAGE, source, {}, graph=graph), out, change, reuse=reuse)
+    plan = plan_step(STAGE, source, {}, graph=graph)
+    return map_step(plan, out, Deidentify(graph), processes=processes, reuse=reuse)
 
 
 def deidentify_texts(texts: list[str], *, known: Known | None = None) -> tuple[list[str], dict[str, int]]:

@@ -9,7 +9,8 @@ from typing import Annotated
 import msgspec
 
 from corpus.records import Dialogue
-from corpus.sets import Drop, SetWriter, StageResult, map_step, plan_step
+from corpus.sets import Drop, SetWriter, StageResult, plan_step
+from corpus.steps import Change, map_step
 from corpus.turns import is_courtesy
 from foundation.text import everyday_share
 
@@ -56,17 +57,33 @@ _MEDICAL = re.compile(
 )
 
 
+class Filter(msgspec.Struct, frozen=True):
+    """The step, by its thresholds."""
+
+    options: FilterOptions
+
+    def start(self) -> Change:
+        """Nothing to open."""
+
+        def change(dialogue: Dialogue, _writer: SetWriter) -> Dialogue | Drop:
+            reason = reason_against(dialogue, self.options)
+            return dialogue if reason is None else Drop(reason)
+
+        return change
+
+
 def filter_dialogues(
-    source: Path, out: Path, *, options: FilterOptions | None = None, reuse: bool = False
+    source: Path,
+    out: Path,
+    *,
+    options: FilterOptions | None = None,
+    processes: int | None = None,
+    reuse: bool = False,
 ) -> StageResult:
     """Leave out what teaches nothing: reasons of `reason_against`."""
     chosen = options or FilterOptions()
-
-    def change(dialogue: Dialogue, _writer: SetWriter) -> Dialogue | Drop:
-        reason = reason_against(dialogue, chosen)
-        return dialogue if reason is None else Drop(reason)
-
-    return map_step(plan_step(STAGE, source, msgspec.to_builtins(chosen)), out, change, reuse=reuse)
+    plan = plan_step(STAGE, source, msgspec.to_builtins(chosen))
+    return map_step(plan, out, Filter(chosen), processes=processes, reuse=reuse)
 
 
 def reason_against(dialogue: Dialogue, options: FilterOptions) -> str | None:

@@ -8,8 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from corpus.records import Dialogue, Message
-from corpus.sets import Drop, SetWriter, StageResult, map_step, plan_step
+from corpus.sets import Drop, SetWriter, StageResult, plan_step
+from corpus.steps import Change, map_step
 from corpus.turns import repair
 
 STAGE = "normalise"
@@ -39,9 +42,17 @@ _LINE_ENDS = re.compile(r" ?(?:\r\n|[\n\r\v\f\u0085\u2028\u2029]) ?(?:[\r\n\v\f\
 _ONLY_MARKS = re.compile(r"[\W_]*")
 
 
-def normalise(source: Path, out: Path, *, reuse: bool = False) -> StageResult:
+class Normalise(msgspec.Struct, frozen=True):
+    """The step."""
+
+    def start(self) -> Change:
+        """Nothing to open."""
+        return _normalise_dialogue
+
+
+def normalise(source: Path, out: Path, *, processes: int | None = None, reuse: bool = False) -> StageResult:
     """Normalise every turn of the set `source`; turns left empty go, turns of one role that then meet are joined."""
-    return map_step(plan_step(STAGE, source, {}), out, _normalise_dialogue, reuse=reuse)
+    return map_step(plan_step(STAGE, source, {}), out, Normalise(), processes=processes, reuse=reuse)
 
 
 def normalise_text(text: str) -> str:

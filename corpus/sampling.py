@@ -58,7 +58,7 @@ def sample_prompts(
     facts = Facts(graph) if graph is not None else None
     written = write_records(out, _prompts(version, name, draw(departments, count, seed), facts))
     rejected["not_drawn"] = available - written
-    details: dict[str, int | float | str] = {"departments": len(departments)}
+    details: dict[str, int | str] = {"departments": len(departments)}
     if written < count:
         details["short_of_the_count_asked_for"] = count - written
     return StageResult(

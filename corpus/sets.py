@@ -6,10 +6,11 @@ set and writes another; it carries the rejects of its source forward and adds it
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Self
 
 import msgspec
 import pyarrow as pa
@@ -21,7 +22,6 @@ from foundation.errors import ZhongjingError
 from foundation.files import existing_file, new_folder
 from foundation.jsonl import dump_json
 from foundation.manifest import FileEntry, claim_folder, code_version, entry_of, read_manifest, write_manifest
-from foundation.progress import track
 from foundation.rejects import Reject
 
 KIND = "dialogue-set"
@@ -36,16 +36,22 @@ SAMPLES = 5
 class StageResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a step did: `read` equals `kept` plus the sum of `rejected` (reason to count).
 
-    `details` are other numbers worth a line; `samples` are ids (or file:line) per reason, never text.
+    `details` are other counts worth a line, `sums` are over the dialogues kept; `samples` are ids (or file:line)
+    per reason, never text.
     """
 
     stage: str
     read: int
     kept: int
     rejected: dict[str, int] = {}
-    details: dict[str, int | float | str] = {}
+    details: dict[str, int | str] = {}
+    sums: dict[str, float] = {}
     samples: dict[str, list[str]] = {}
     reused: bool = False
+
+    def mean(self, name: str) -> float | None:
+        """One of `sums` divided by the dialogues kept; None where there are none."""
+        return self.sums[name] / self.kept if self.kept and name in self.sums else None
 
     def line(self) -> str:
         """One line for a person."""
@@ -54,6 +60,8 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True):
             parts.append("left out " + ", ".join(f"{reason} {count:,}" for reason, count in self.rejected.items()))
         if self.details:
             parts.append(", ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in self.details.items()))
+        if self.kept and self.sums:
+            parts.append(", ".join(f"mean {name.replace('_', ' ')} {self.mean(name):.3g}" for name in self.sums))
         return "; ".join(parts) + (" [reused]" if self.reused else "")
 
 
@@ -84,20 +92,39 @@ def plan_step(stage: str, source: Path, parameters: Mapping[str, Any], *, graph:
 
 
 class SetWriter:
-    """Collects the dialogues kept and the rows left out by one step, in batches."""
+    """Collects the dialogues kept and the rows left out by one step, in batches.
+
+    `details` counts what is worth a line, `sums` adds up figures whose mean over the dialogues kept is.
+    """
 
     def __init__(self, folder: Path, stage: str) -> None:
         self.folder = folder
         self.stage = stage
         self.details: Counter[str] = Counter()
-        self.notes: dict[str, int | float | str] = {}
+        self.notes: dict[str, int | str] = {}
+        self.sums: dict[str, float] = {}
         self.first_reject: Reject | None = None
         self._kept = 0
         self._rejected: Counter[str] = Counter()
         self._samples: dict[str, list[str]] = {}
         self._waiting: list[Dialogue] = []
+        self._files: dict[str, BinaryIO] = {}
         self._parquet = pq.ParquetWriter(folder / DIALOGUES, SCHEMA, compression="zstd")
-        self._rejects = (folder / REJECTS).open("wb")
+        self._rejects = self.file(REJECTS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._parquet.close()
+        for file in self._files.values():
+            file.close()
+
+    def file(self, name: str) -> BinaryIO:
+        """Another file of the set, to be written to from the start."""
+        if name not in self._files:
+            self._files[name] = (self.folder / name).open("wb")
+        return self._files[name]
 
     def keep(self, dialogue: Dialogue) -> None:
         """Add a dialogue to the new set."""
@@ -116,21 +143,38 @@ class SetWriter:
     def reject(self, reject: Reject) -> None:
         """Write down a row left out by this step."""
         self.first_reject = self.first_reject or reject
-        self._rejected[reject.reason] += 1
-        shown = self._samples.setdefault(reject.reason, [])
-        if len(shown) < SAMPLES:
-            shown.append(reject.id or f"{reject.file}:{reject.line}")
+        self._count_reject(reject.reason, 1, [reject.id or f"{reject.file}:{reject.line}"])
         self._rejects.write(dump_json(reject) + b"\n")
+
+    def add(self, name: str, value: float) -> None:
+        """Add to one of `sums`."""
+        self.sums[name] = self.sums.get(name, 0.0) + value
 
     def carry(self, rejects: Iterable[bytes]) -> None:
         """Copy what earlier steps left out."""
         self._rejects.writelines(rejects)
 
+    def include(self, shard: Path, result: StageResult) -> None:
+        """Take over all that another writer of this step wrote to the folder `shard`."""
+        self._flush()
+        with pq.ParquetFile(shard / DIALOGUES) as parquet:
+            for group in range(parquet.num_row_groups):
+                self._parquet.write_table(parquet.read_row_group(group))
+        for path in sorted(shard.iterdir()):
+            if path.suffix == ".jsonl":
+                with path.open("rb") as lines:
+                    shutil.copyfileobj(lines, self.file(path.name))
+        self._kept += result.kept
+        for reason, count in result.rejected.items():
+            self._count_reject(reason, count, result.samples.get(reason, []))
+        for name, value in result.sums.items():
+            self.add(name, value)
+        self.details.update({name: value for name, value in result.details.items() if isinstance(value, int)})
+
     def close(self) -> StageResult:
         """Flush everything and say what was done."""
         self._flush()
-        self._parquet.close()
-        self._rejects.close()
+        self.__exit__()
         details = {name: count for name, count in sorted(self.details.items()) if count}
         return StageResult(
             stage=self.stage,
@@ -138,13 +182,14 @@ class SetWriter:
             kept=self._kept,
             rejected=dict(sorted(self._rejected.items())),
             details={**self.notes, **details},
+            sums=dict(sorted(self.sums.items())),
             samples=dict(sorted(self._samples.items())),
         )
 
-    def abandon(self) -> None:
-        """Close the files of a step that failed."""
-        self._parquet.close()
-        self._rejects.close()
+    def _count_reject(self, reason: str, count: int, samples: list[str]) -> None:
+        self._rejected[reason] += count
+        shown = self._samples.setdefault(reason, [])
+        shown += samples[: SAMPLES - len(shown)]
 
     def _flush(self) -> None:
         if self._waiting:
@@ -163,23 +208,6 @@ def run_step(plan: Plan, out: Path, work: Callable[[SetWriter], None], *, reuse:
     _refuse_strange(out, plan.source)
     with new_folder(out) as folder:
         return _write_set(plan, folder, out.name, work)
-
-
-def map_step(
-    plan: Plan, out: Path, change: Callable[[Dialogue, SetWriter], Dialogue | Drop], *, reuse: bool = False
-) -> StageResult:
-    """A step that looks at one dialogue at a time."""
-    source = _source_of(plan)
-
-    def work(writer: SetWriter) -> None:
-        for dialogue in track(read_dialogues(source), plan.stage, count_dialogues(source)):
-            changed = change(dialogue, writer)
-            if isinstance(changed, Drop):
-                writer.drop(dialogue, changed.reason, changed.detail)
-            else:
-                writer.keep(changed)
-
-    return run_step(plan, out, work, reuse=reuse)
 
 
 def earlier_result(plan: Plan, out: Path) -> StageResult | None:
@@ -217,6 +245,20 @@ def read_batches(folder: Path) -> Iterator[list[Dialogue]]:
         yield from map(from_batch, parquet.iter_batches(batch_size=BATCH))
 
 
+def read_row_groups(folder: Path, groups: Sequence[int]) -> Iterator[Dialogue]:
+    """The dialogues of some of the row groups that a set is written in."""
+    with _open(folder) as parquet:
+        for group in groups:
+            for batch in parquet.read_row_group(group).to_batches():
+                yield from from_batch(batch)
+
+
+def row_group_sizes(folder: Path) -> list[int]:
+    """How many dialogues each row group of a set holds."""
+    with _open(folder) as parquet:
+        return [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
+
+
 def count_dialogues(folder: Path) -> int:
     """How many dialogues a set or version holds."""
     with _open(folder) as parquet:
@@ -224,18 +266,14 @@ def count_dialogues(folder: Path) -> int:
 
 
 def _write_set(plan: Plan, folder: Path, name: str, work: Callable[[SetWriter], None]) -> StageResult:
-    writer = SetWriter(folder, plan.stage)
     earlier: list[StageResult] = []
-    try:
+    with SetWriter(folder, plan.stage) as writer:
         if plan.source is not None:
             earlier = stages_of(plan.source)
             with existing_file(plan.source / REJECTS).open("rb") as rejects:
                 writer.carry(rejects)
         work(writer)
-    except BaseException:
-        writer.abandon()
-        raise
-    result = writer.close()
+        result = writer.close()
     write_manifest(
         folder,
         kind=KIND,
@@ -266,18 +304,11 @@ def _require_set(folder: Path) -> None:
         raise ZhongjingError(f"this folder holds a {kind}, a {KIND} was expected", where=folder)
 
 
-def _source_of(plan: Plan) -> Path:
-    assert plan.source is not None
-    return plan.source
-
-
 def _refuse_strange(out: Path, source: Path | None) -> None:
     if source is not None and out.resolve() == source.resolve():
         raise ZhongjingError("the output would replace its own input", where=out, hint="choose another --out")
     claim_folder(out, KIND)
 
 
-def _short(value: int | float | str) -> str:
-    if isinstance(value, float):
-        return f"{value:.3g}"
+def _short(value: int | str) -> str:
     return f"{value:,}" if isinstance(value, int) else value

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import corpus.matching
+import corpus.steps
 from corpus.build import build, run_chain
 from corpus.deidentify import deidentify
 from corpus.matching import REVIEW, match
@@ -64,8 +64,8 @@ def test_reports_and_the_review_queue(set_of: Callable[..., Path], graph: Path, 
 def test_processes_change_nothing(
     set_of: Callable[..., Path], graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus.matching, "WORTH_A_POOL", 0)
-    source = set_of(*[CONSULTATION, ["脚疼", "多久了"]] * 300)
+    monkeypatch.setattr(corpus.steps, "SHARD", 1)
+    source = set_of(*[CONSULTATION, ["脚疼", "多久了"]] * 1_500)
     for name, processes in (("one", 1), ("two", 2)):
         match(source, graph, tmp_path / name, processes=processes)
     for file in (DIALOGUES, REVIEW):
