@@ -10,7 +10,7 @@ PYTHON ?= python3
 help:
 	@echo "make demo    run the whole road on the project's own sample; results in zhongjing-demo/"
 	@echo "make test    run the tests (installs Chromium where it is missing)"
-	@echo "make check   lint, formatting, types, import law, compose file"
+	@echo "make check   lint, formatting, types, import law, migrations, compose file"
 	@echo "make bench   measure; prints tables"
 
 demo: $(READY)
@@ -24,6 +24,7 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/migrations.py
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 bench: $(READY)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from importlib.resources import as_file, files
 from json import dumps
+from threading import RLock
 from typing import Any
 
 from alembic import command
@@ -27,6 +28,8 @@ from foundation.errors import ZhongjingError
 DEFAULT_URL = "sqlite:///zhongjing.db"
 VARIABLE = "ZHONGJING_DATABASE_URL"
 BUSY_TIMEOUT_MS = 30_000
+CONNECTIONS = 20
+MIGRATING = 0x5A4A
 
 
 class Database:
@@ -36,6 +39,13 @@ class Database:
         self.url = parse_url(url)
         self.engine = _engine(self.url)
         self._writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
+        # SQLite wakes waiting writers by guessing; the threads of one process can take turns exactly.
+        self._turn: AbstractContextManager[Any] = RLock() if self.is_sqlite else nullcontext()
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file of ours rather than a server."""
+        return self.url.get_backend_name() == "sqlite"
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -46,7 +56,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session committed on a clean exit and rolled back otherwise; on SQLite it holds the write lock."""
-        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with self._turn, Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
     def close(self) -> None:
@@ -107,6 +117,8 @@ def parse_url(url: str | None) -> URL:
         return parsed.set(drivername="postgresql+psycopg")
     if backend != "sqlite":
         raise ZhongjingError(f"{backend} is not supported", hint="use sqlite:/// or postgresql://")
+    if parsed.database in (None, "", ":memory:"):
+        raise ZhongjingError("this database URL names no file", hint=f"for example {DEFAULT_URL}")
     return parsed
 
 
@@ -129,7 +141,7 @@ def reachable(url: URL) -> Iterator[None]:
 
 
 def _is_empty_sqlite(database: Database) -> bool:
-    return database.url.get_backend_name() == "sqlite" and not inspect(database.engine).get_table_names()
+    return database.is_sqlite and not inspect(database.engine).get_table_names()
 
 
 def _refuse_unknown(url: str | None) -> None:
@@ -155,16 +167,34 @@ def _migrate(url: str | None, step: Any) -> None:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         with reachable(database.url), database.engine.connect() as connection:
-            config.attributes["connection"] = connection
+            config.attributes["connection"] = _alone(connection)
             step(config)
     database.close()
 
 
+def _alone(connection: Connection) -> Connection:
+    """Keep other migrations out until this one's transaction ends.
+
+    On SQLite a table is changed by making it anew; with foreign keys on, dropping the old one would delete the rows
+    that refer to it. `migrations/env.py` checks them all before it commits.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.connection.execute("PRAGMA foreign_keys=OFF")
+        return connection.execution_options(begin="BEGIN IMMEDIATE")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATING})")
+    return connection
+
+
 def _engine(url: URL) -> Engine:
-    serializer = partial(dumps, ensure_ascii=False, separators=(",", ":"))
+    options: dict[str, Any] = {
+        "hide_parameters": True,
+        "json_serializer": partial(dumps, ensure_ascii=False, separators=(",", ":")),
+        "pool_size": CONNECTIONS,
+        "max_overflow": CONNECTIONS,
+    }
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, hide_parameters=True, json_serializer=serializer, pool_pre_ping=True)
-    engine = create_engine(url, hide_parameters=True, json_serializer=serializer)
+        return create_engine(url, pool_pre_ping=True, **options)
+    engine = create_engine(url, **options)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -1,4 +1,7 @@
-"""How migrations run: on the connection that `annotation.database` hands over, in one transaction."""
+"""How migrations run: on the connection that `annotation.database` hands over, in one transaction.
+
+SQLite's foreign keys are off meanwhile, so they are checked here before anything is kept.
+"""
 
 from __future__ import annotations
 
@@ -15,4 +18,10 @@ context.configure(
 )
 with context.begin_transaction():
     context.run_migrations()
+    if connection.dialect.name == "sqlite":
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+        if broken:
+            raise RuntimeError(
+                f"{len(broken)} rows refer to nothing after this migration, for example in {broken[0][0]}"
+            )
 connection.commit()

@@ -1,73 +1,18 @@
 from __future__ import annotations
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from annotation.database import (
     Database,
     current_revision,
-    downgrade,
     newest_revision,
     open_database,
     parse_url,
-    upgrade,
 )
-from annotation.models import AuditEntry, Base, Job, User
+from annotation.models import AuditEntry, Job, User
 from foundation.errors import ZhongjingError
-
-PLUGINS = ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"]
-
-
-def test_models_and_migrations_agree(database):
-    with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"autogenerate_plugins": PLUGINS})
-        assert compare_metadata(context, Base.metadata) == []
-
-
-def test_a_forgotten_check_is_seen(database):
-    from sqlalchemy import CheckConstraint, MetaData
-
-    changed = MetaData(naming_convention=Base.metadata.naming_convention)
-    for table in Base.metadata.tables.values():
-        table.to_metadata(changed)
-    changed.tables["rankings"].append_constraint(CheckConstraint("version < 10", name="few_versions"))
-    with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"autogenerate_plugins": PLUGINS})
-        assert compare_metadata(context, changed) != []
-
-
-def _checks(engine):
-    seen = inspect(engine)
-    return {
-        (table, check["name"]): check["sqltext"]
-        for table in sorted(Base.metadata.tables)
-        for check in seen.get_check_constraints(table)
-    }
-
-
-def test_checks_say_what_the_models_say(sqlite_url, postgres_url, empty_postgres, tmp_path):
-    for migrated, created in ((sqlite_url, f"sqlite:///{tmp_path / 'created.db'}"), (postgres_url, empty_postgres)):
-        one, other = Database(migrated).engine, Database(created).engine
-        Base.metadata.create_all(other)
-        assert _checks(one) == _checks(other)
-        one.dispose()
-        other.dispose()
-
-
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_down_and_up_again(kind, sqlite_url, empty_postgres):
-    url = sqlite_url if kind == "sqlite" else empty_postgres
-    upgrade(url)
-    downgrade(url, "base")
-    database = Database(url)
-    assert current_revision(database) is None
-    assert set(inspect(database.engine).get_table_names()) <= {"alembic_version"}
-    upgrade(url)
-    assert current_revision(database) == newest_revision()
-    database.close()
 
 
 def test_sqlite_is_set_up_safely(sqlite_url):

@@ -74,7 +74,6 @@ def options(folder):
     }
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_datasets_reads_every_column(preferences):
     assert set(preferences.column_names) == {
         "prompt", "chosen", "rejected", "margin", "weight", "prompt_id", "pair_id", "split",
@@ -83,7 +82,6 @@ def test_datasets_reads_every_column(preferences):
     assert set(preferences["split"]) == {"train", "test"}
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_the_reward_trainer_takes_the_rows_as_they_are(preferences, tokenizer, tmp_path):
     from transformers import LlamaForSequenceClassification
     from trl import RewardConfig, RewardTrainer
@@ -96,7 +94,6 @@ def test_the_reward_trainer_takes_the_rows_as_they_are(preferences, tokenizer, t
     assert trainer.train().training_loss > 0
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_the_dpo_trainer_takes_the_rows_as_they_are(preferences, tokenizer, tmp_path):
     from transformers import LlamaForCausalLM
     from trl import DPOConfig, DPOTrainer
