@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from foundation.errors import ZhongjingError
+
+_JUST_MADE = 2.0
+_HERE, _EXCHANGE = -100, 2
 
 
 @contextmanager
@@ -20,18 +26,12 @@ def new_file(path: Path) -> Iterator[Path]:
     with _disk_errors(path):
         if path.is_dir():
             raise ZhongjingError("a folder of this name stands where a file should go", where=path)
-        _make_parent(path)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        try:
+        with _temporary(path, _make_file) as temporary:
             yield temporary
             temporary.chmod(0o666 & ~_umask())
             _sync(temporary)
             temporary.replace(path)
             _sync(path.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -42,17 +42,13 @@ def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
     """
     with _disk_errors(path):
         refuse_existing(path, replace=replace)
-        _make_parent(path)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
-        try:
+        with _temporary(path, tempfile.mkdtemp) as temporary:
             yield temporary
             temporary.chmod(0o777 & ~_umask())
             for file in temporary.rglob("*"):
                 _sync(file)
             _take_name(temporary, path)
             _sync(path.parent)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def refuse_existing(path: Path, *, replace: bool) -> None:
@@ -84,6 +80,49 @@ def existing_file(path: Path) -> Path:
     return path
 
 
+@contextmanager
+def _temporary(path: Path, make: Callable[..., str]) -> Iterator[Path]:
+    """Something new beside `path`, locked while it is being written and gone afterwards, whatever happened."""
+    _make_parent(path)
+    _sweep(path)
+    temporary = Path(make(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    lock = os.open(temporary, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield temporary
+    finally:
+        os.close(lock)
+        _remove(temporary)
+
+
+def _make_file(prefix: str, suffix: str, dir: Path) -> str:  # noqa: A002
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=dir)
+    os.close(handle)
+    return name
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a killed process left of an earlier attempt at `path`: nobody holds its lock any more."""
+    for entry in path.parent.iterdir():
+        if not (entry.name.startswith(f".{path.name}.") and entry.suffix == ".tmp"):
+            continue
+        with suppress(OSError):
+            lock = os.open(entry, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if time.time() - entry.stat().st_mtime > _JUST_MADE:
+                    _remove(entry)
+            finally:
+                os.close(lock)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _make_parent(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,10 +131,13 @@ def _make_parent(path: Path) -> None:
 
 
 def _take_name(temporary: Path, path: Path) -> None:
+    """Give the new folder its name; the old one, if there is any, takes the temporary name in the same instant."""
+    if path.exists() and _exchange(temporary, path):
+        return
     if not path.exists():
         temporary.replace(path)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
+    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     path.replace(old / path.name)
     try:
         temporary.replace(path)
@@ -104,6 +146,12 @@ def _take_name(temporary: Path, path: Path) -> None:
         raise
     finally:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two names in one step (Linux's renameat2); False where the system or its file system cannot."""
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
+    return renameat2 is not None and renameat2(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0
 
 
 def _sync(path: Path) -> None:

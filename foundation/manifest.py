@@ -3,7 +3,9 @@ so that the same input gives the same bytes."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from foundation.errors import ZhongjingError
 from foundation.files import new_file, refuse_existing, sha256_of
 
 NAME = "manifest.json"
+ROOMS = ("annotation", "corpus", "demo", "foundation", "kg", "training")
 
 
 class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,16 +111,26 @@ def claim_folder(folder: Path, kind: str) -> None:
             )
 
 
+@cache
 def code_version() -> str:
-    """The installed version of the project."""
+    """The installed version and a hash of the code itself, so that edited code never passes for what it was."""
     try:
-        return version("zhongjing")
+        number = version("zhongjing")
     except PackageNotFoundError:
-        return "0"
+        number = "0"
+    return f"{number}+{_hash_of_code()}"
+
+
+def _hash_of_code() -> str:
+    root = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for room in ROOMS:
+        for file in sorted((root / room).rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(f"{file.relative_to(root).as_posix()}\n{sha256_of(file)}\n".encode())
+    return digest.hexdigest()[:12]
 
 
 def _digest(files: Iterable[FileEntry]) -> str:
-    import hashlib
-
     listing = "".join(f"{file.sha256}  {file.name}\n" for file in files)
     return hashlib.sha256(listing.encode()).hexdigest()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import foundation.files
 from foundation.errors import ZhongjingError
 from foundation.files import existing_file, new_file, new_folder
 
@@ -57,3 +58,28 @@ def test_a_pipe_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ZhongjingError, match="pipe"):
         existing_file(tmp_path / "pipe")
+
+
+def test_an_old_folder_is_replaced_in_one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for exchange in (foundation.files._exchange, lambda *_: False):
+        monkeypatch.setattr(foundation.files, "_exchange", exchange)
+        for content in ("old", "new"):
+            with new_folder(tmp_path / "folder") as temporary:
+                (temporary / content).write_text(content)
+        assert [file.name for file in (tmp_path / "folder").iterdir()] == ["new"]
+        assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_what_the_killed_left_is_swept_and_what_the_living_write_is_not(tmp_path: Path) -> None:
+    dead = tmp_path / ".out.dead.tmp"
+    dead.mkdir()
+    (dead / "half").write_text("half")
+    os.utime(dead, (0, 0))
+    with new_folder(tmp_path / "out") as living:
+        os.utime(living, (0, 0))
+        with new_folder(tmp_path / "out") as second:
+            (second / "whole").write_text("2")
+        assert living.is_dir()
+        (living / "whole").write_text("1")
+    assert (tmp_path / "out" / "whole").read_text() == "1"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
