@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,4 +15,4 @@ def test_pieces_join_to_the_texts_and_what_is_shared_is_the_same(one: str, other
     assert "".join(text for text, _ in right) == other
     shared = ["".join(text for text, differs in pieces if not differs) for pieces in (left, right)]
     assert shared[0] == shared[1]
-    assert all(one[1] != two[1] for pieces in (left, right) for one, two in zip(pieces, pieces[1:], strict=False))
+    assert all(one[1] != two[1] for pieces in (left, right) for one, two in pairwise(pieces))
