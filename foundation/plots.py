@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,6 +51,27 @@ def lines(series: Mapping[str, Sequence[float]], x_title: str, y_title: str) -> 
     return figure
 
 
+def reliability(stated: Sequence[float], found: Sequence[float], weights: Sequence[int]) -> Any:
+    """Stated probabilities against the share that came true, one point a bin, larger where more fell into it."""
+    import plotly.graph_objects as go
+
+    largest = max(weights, default=1)
+    points = go.Scatter(
+        x=list(stated),
+        y=list(found),
+        mode="markers+lines",
+        marker={"color": ACCENT, "size": [8 + 16 * weight / largest for weight in weights]},
+        line={"color": SOFT, "width": 1},
+        text=[f"n = {weight}" for weight in weights],
+        name="measured",
+    )
+    ideal = go.Scatter(x=[0.5, 1], y=[0.5, 1], mode="lines", line={"color": INK, "dash": "dot"}, name="ideal")
+    figure = _figure([points, ideal])
+    figure.update_xaxes(title="stated probability", range=[0.48, 1.02])
+    figure.update_yaxes(title="share that was right", range=[-0.02, 1.04])
+    return figure
+
+
 def heat_map(names: Sequence[str], values: Sequence[Sequence[float | None]]) -> Any:
     """A square of agreement between every two, from -1 to 1."""
     import plotly.graph_objects as go
@@ -89,9 +111,13 @@ def before_after(before: tuple[float, float], after: tuple[float, float]) -> Any
 
 
 def as_html(figure: Any) -> str:
-    """The figure as a piece of HTML that needs plotly.js on the page."""
+    """The figure as a piece of HTML that needs plotly.js on the page; the same figure gives the same bytes."""
+    identity = hashlib.blake2b(figure.to_json().encode(), digest_size=8).hexdigest()
     html: str = figure.to_html(
-        full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True}
+        full_html=False,
+        include_plotlyjs=False,
+        config={"displaylogo": False, "responsive": True},
+        div_id=f"plot-{identity}",
     )
     return html
 

@@ -16,7 +16,7 @@ ROOT = typer.main.get_command(zhongjing.app)
 PROMISED = """
 demo; kg build; kg stats; kg show; kg link; kg check; corpus import; corpus normalise; corpus deidentify; corpus filter;
 corpus dedup; corpus match; corpus freeze; corpus sample; corpus build; rank create; rank simulate; rank status; export;
-train generate; train reward; train ppo; serve; worker; db upgrade; user add; trace
+train generate; train reward; train ppo; train compare; serve; worker; db upgrade; user add; trace
 """
 HEAVY = ("torch", "transformers", "numpy", "polars", "pyarrow", "numba", "sqlalchemy", "fastapi", "plotly")
 

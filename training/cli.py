@@ -18,6 +18,7 @@ def add_commands(app: typer.Typer) -> None:
     train.command("generate")(generate)
     train.command("reward")(reward)
     train.command("ppo")(ppo)
+    train.command("compare")(compare)
     app.add_typer(train, name="train")
 
 
@@ -72,3 +73,19 @@ def ppo(recipe: RecipeFile) -> None:
 
     result = train_ppo(options)
     say(result.summary())
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of two or more runs of one kind")],
+    out: Annotated[Path | None, typer.Option(help="Write a page with their curves as well, say compare.html")] = None,
+) -> None:
+    """Lay training runs side by side: what they measured, and in which options and data they differ.
+
+    Example: zhongjing train compare reward_model_a reward_model_b --out compare.html
+    """
+    from training.comparing import compare_runs, lines_of
+
+    for line in lines_of(compare_runs(runs, out)):
+        say(line)
+    if out is not None:
+        say(f"page written to {out}")

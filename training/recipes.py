@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -65,6 +66,16 @@ class Lora(_Options, kw_only=True, frozen=True):
     alpha: Annotated[Positive, _help("scale: adapters count alpha / r")] = 64.0
 
 
+class RunOptions(_Options, kw_only=True, frozen=True):
+    """How a training run is kept and shown; none of it changes the result."""
+
+    checkpoint_every: Annotated[Count, _help("steps (of PPO: iterations) between checkpoints")] = 20
+    log_to: Annotated[tuple[Literal["tensorboard", "wandb"], ...], _help("who is told of every step")] = (
+        "tensorboard",
+    )
+    show_texts: Annotated[bool, _help("let report and log quote answers; they may hold patients' words")] = False
+
+
 class Answerer(Model, kw_only=True, frozen=True):
     """A model that answers, and how."""
 
@@ -105,7 +116,7 @@ class GenerateRecipe(_Options, kw_only=True, frozen=True):
                 raise ValueError("two different tiny stand-ins at one path")
 
 
-class RewardRecipe(_Options, kw_only=True, frozen=True):
+class RewardRecipe(RunOptions, kw_only=True, frozen=True):
     """A reward model from rankings: pairwise loss over all pairs of a prompt at once."""
 
     rankings: Annotated[Path, _help("rankings.jsonl of a release")]
@@ -123,7 +134,7 @@ class RewardRecipe(_Options, kw_only=True, frozen=True):
     seed: Annotated[Natural, _help("seed of the head, the adapters and the order of prompts")] = 0
 
 
-class PPORecipe(_Options, kw_only=True, frozen=True):
+class PPORecipe(RunOptions, kw_only=True, frozen=True):
     """PPO against a reward model, after InstructGPT (arXiv 2203.02155) and the N implementation details
     of RLHF with PPO (Huang et al., 2023), whose values are the defaults where there is no comment."""
 
@@ -180,12 +191,21 @@ def read_recipe(path: Path, kind: type[Recipe]) -> Recipe:
 
 
 def parameters(recipe: _Options) -> dict[str, Any]:
-    """The options of a recipe for a manifest: all but the places of files, which say nothing about the result."""
+    """The options of a recipe for a manifest: all but the places of files and those of `RunOptions`, which say
+    nothing about the result."""
     return {
         name: _plain(getattr(recipe, name))
         for name in recipe.__struct_fields__
-        if not isinstance(getattr(recipe, name), Path)
+        if name not in RunOptions.__struct_fields__ and not isinstance(getattr(recipe, name), Path)
     }
+
+
+def flat(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested options under names with dots."""
+    result: dict[str, Any] = {}
+    for name, value in options.items():
+        result |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return result
 
 
 def _plain(value: Any) -> Any:

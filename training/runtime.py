@@ -6,6 +6,8 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
 
 from foundation.errors import ZhongjingError, needs_extra
 
@@ -15,6 +17,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 with needs_extra("train", "training"):
     import torch
     import transformers
+    from accelerate import Accelerator, PartialState
+    from accelerate.utils import InitProcessGroupKwargs
 
 MAX_THREADS = 8
 
@@ -50,9 +54,48 @@ def finite_probabilities() -> Iterator[None]:
         ) from error
 
 
+def machine() -> Any:
+    """This process among those that `accelerate launch` started: `device`, `process_index`, `num_processes`,
+    `is_main_process`, `wait_for_everyone()`. A process started without it is the only one."""
+    return PartialState()
+
+
 def device() -> torch.device:
-    """The GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The GPU of this process where there is one."""
+    found: torch.device = machine().device
+    return found
+
+
+def accelerator(precision: str) -> Any:
+    """What wraps model and optimiser for one process or many (DDP, FSDP, DeepSpeed), as `accelerate launch` says.
+
+    The other processes may wait for hours while the first one evaluates.
+    """
+    patience = InitProcessGroupKwargs(timeout=timedelta(hours=6))
+    mixed = "bf16" if uses_bf16(precision) else "no"
+    return Accelerator(mixed_precision=mixed, kwargs_handlers=[patience])
+
+
+def uses_bf16(precision: str) -> bool:
+    """Whether matrix products are to be in bfloat16: "auto" says yes on a GPU that knows it."""
+    able = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    return precision == "bf16" or (precision == "auto" and able)
+
+
+@contextmanager
+def enough_memory(settings: str) -> Iterator[None]:
+    """Running out of memory becomes one error that names the `settings` to lower."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        on_gpu_or_ours = isinstance(error, torch.cuda.OutOfMemoryError | MemoryError)
+        if not on_gpu_or_ours and "can't allocate memory" not in str(error):
+            raise
+        raise ZhongjingError(
+            f"out of memory on {device()}",
+            hint=f"lower {settings}. Where that changes the result, start anew with --afresh; "
+            "else the run goes on from its checkpoint",
+        ) from error
 
 
 def descend(
