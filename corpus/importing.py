@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from corpus.departments import department_of
 from corpus.readers.base import Bad, Raw
-from corpus.readers.detect import Format, detect
+from corpus.readers.detect import detect
 from corpus.records import Dialogue, Meta, make_id
 from corpus.sets import Plan, SetWriter, StageResult, run_step
 from corpus.turns import repair
 from foundation.errors import ZhongjingError
 from foundation.files import existing_file
 from foundation.manifest import entry_of
-from foundation.progress import track
+from foundation.progress import progress
 from foundation.rejects import Reject
 
 STAGE = "import"
@@ -59,19 +60,21 @@ def _is_readable(path: Path) -> bool:
 
 
 def _read_all(named: Sequence[tuple[Path, str]], writer: SetWriter, on_fault: OnFault | None) -> None:
-    seen: set[str] = set()
     faults: list[ZhongjingError] = []
-    for path, name in track(named, "reading"):
-        line = 0
-        try:
-            found = detect(path)
-            for row in found.read(path, found.encoding):
-                line = row.line
-                _take(row, name, found, seen, writer)
-        except ZhongjingError as error:
-            faults.append(error)
-            writer.reject(Reject(stage=STAGE, reason="unreadable_file", file=name, line=line + 1, detail=error.message))
-    final = None if seen else (faults.pop() if faults else _nothing_read(named, writer))
+    intake = _Intake(writer, [name for _, name in named])
+    with progress("reading") as steps:
+        for path, name in named:
+            steps.say(f"reading {Path(name).name}")
+            try:
+                found = detect(path)
+                intake.begin(name, found.name)
+                for row in found.read(path, found.encoding):
+                    intake.take(row)
+                    steps.advance()
+            except ZhongjingError as error:
+                faults.append(error)
+                intake.reject("unreadable_file", error.message, file=name, line=intake.line_after(name))
+    final = None if intake.kept else (faults.pop() if faults else _nothing_read(named, writer))
     if on_fault is not None:
         for fault in faults:
             on_fault(fault)
@@ -91,42 +94,67 @@ def _nothing_read(named: Sequence[tuple[Path, str]], writer: SetWriter) -> Zhong
     )
 
 
-def _take(row: Raw | Bad, name: str, found: Format, seen: set[str], writer: SetWriter) -> None:
-    if isinstance(row, Bad):
-        writer.reject(Reject(stage=STAGE, reason=row.reason, file=name, line=row.line, detail=row.detail))
-        return
-    dialogue = _dialogue(row, name, found, writer)
-    if dialogue is None:
-        return
-    if dialogue.id in seen:
-        writer.drop(dialogue, "duplicate_id", "the same file name, line and words came before")
-        return
-    seen.add(dialogue.id)
-    writer.keep(dialogue)
+class _Intake:
+    """Makes dialogues of the rows of one file after the other, and rejects of the rows that are none.
 
+    An id is made of the file's name without folders, the line, the place on that line and the words: it can occur
+    twice only where two files have one name, and only then are ids remembered.
+    """
 
-def _dialogue(row: Raw, name: str, found: Format, writer: SetWriter) -> Dialogue | None:
-    identity = make_id("d", Path(name).name, row.line, [[turn.role, turn.content] for turn in row.messages])
-    messages, fault, greetings = repair(row.messages)
-    if fault is not None:
-        writer.reject(Reject(stage=STAGE, reason=fault, file=name, line=row.line, id=identity))
-        return None
-    writer.details["greetings_dropped"] += greetings
-    writer.details["turns_merged_or_empty"] += len(row.messages) - len(messages) - greetings
-    department = department_of(row.department)
-    return Dialogue(
-        id=identity,
-        messages=messages,
-        source=_source(name),
-        department=department,
-        meta=Meta(
-            file=name,
-            line=row.line,
-            format=found.name,
-            raw_id=row.raw_id,
-            labels=list(_labels(row, department)),
-        ),
-    )
+    def __init__(self, writer: SetWriter, names: Sequence[str]) -> None:
+        self.writer = writer
+        self.kept = 0
+        self.file, self.format = "", ""
+        self.line, self.place = 0, 0
+        self.shared = {base for base, count in Counter(Path(name).name for name in names).items() if count > 1}
+        self.seen: set[str] = set()
+
+    def begin(self, file: str, form: str) -> None:
+        """Go on to a file read as `form`."""
+        self.file, self.format = file, form
+        self.line, self.place = 0, 0
+
+    def line_after(self, file: str) -> int:
+        """The line behind the last row taken from `file`."""
+        return self.line + 1 if file == self.file else 1
+
+    def reject(self, reason: str, detail: str = "", *, file: str, line: int, identity: str | None = None) -> None:
+        """Write down a row that is no dialogue."""
+        self.writer.reject(Reject(stage=STAGE, reason=reason, file=file, line=line, detail=detail, id=identity))
+
+    def take(self, row: Raw | Bad) -> None:
+        """Keep the dialogue in a row, or say why there is none."""
+        self.place = self.place + 1 if row.line == self.line else 0
+        self.line = row.line
+        if isinstance(row, Bad):
+            where = f"; row {self.place + 1} of this line" if self.place else ""
+            self.reject(row.reason, row.detail + where, file=self.file, line=row.line)
+            return
+        dialogue = self._dialogue(row)
+        if dialogue is None:
+            return
+        if dialogue.id in self.seen:
+            self.writer.drop(dialogue, "duplicate_id", "the same file name, line and words came before")
+            return
+        if Path(self.file).name in self.shared:
+            self.seen.add(dialogue.id)
+        self.kept += 1
+        self.writer.keep(dialogue)
+
+    def _dialogue(self, row: Raw) -> Dialogue | None:
+        words = [[turn.role, turn.content] for turn in row.messages]
+        place = [self.place] if self.place else []
+        identity = make_id("d", Path(self.file).name, row.line, words, *place)
+        messages, fault, greetings = repair(row.messages)
+        if fault is not None:
+            self.reject(fault, file=self.file, line=row.line, identity=identity)
+            return None
+        self.writer.details["greetings_dropped"] += greetings
+        self.writer.details["turns_merged_or_empty"] += len(row.messages) - len(messages) - greetings
+        department = department_of(row.department)
+        labels = list(_labels(row, department))
+        meta = Meta(file=self.file, line=row.line, format=self.format, raw_id=row.raw_id, labels=labels)
+        return Dialogue(id=identity, messages=messages, source=_source(self.file), department=department, meta=meta)
 
 
 def _labels(row: Raw, department: str | None) -> Iterator[str]:

@@ -9,6 +9,10 @@ from pathlib import Path
 import msgspec
 
 from corpus.records import Message, Role
+from foundation.text import TOO_LONG
+
+# Bytes or characters that one row may have; a consultation has some thousands.
+LONGEST_ROW = 8 << 20
 
 
 class Raw(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,12 +42,20 @@ class UnreadableRowError(ValueError):
         self.detail = detail
 
 
+def undecodable(line: int, error: UnicodeDecodeError) -> Bad:
+    """The fault of a line that was given as its error."""
+    if error.reason == TOO_LONG:
+        return Bad(line, "too_long", f"a line of more than {LONGEST_ROW:,} bytes")
+    return Bad(line, "encoding", f"bytes that are not {error.encoding}")
+
+
 Reader = Callable[[Path, str], Iterator[Raw | Bad]]
 
 ROLES: dict[str, Role] = {
     **dict.fromkeys(("user", "human", "patient", "患者", "病人", "用户", "问", "客户"), "user"),
     **dict.fromkeys(
-        ("assistant", "gpt", "bot", "model", "doctor", "chatgpt", "医生", "大夫", "医师", "答"), "assistant"
+        ("assistant", "gpt", "bot", "model", "doctor", "chatgpt", "ai", "医生", "大夫", "医师", "答", "助手"),
+        "assistant",
     ),
     "system": "system",
     "系统": "system",

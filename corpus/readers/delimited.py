@@ -7,14 +7,15 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from corpus.readers.base import Bad, Raw
+from corpus.readers.base import LONGEST_ROW, Bad, Raw, undecodable
 from corpus.readers.rows import KNOWN_COLUMNS, read_row
 from foundation.errors import ZhongjingError
 from foundation.text import numbered_lines
 
 DELIMITERS = (",", "\t", ";", "|")
 MAX_LINES = 200
-MAX_CELL = 10_000_000
+# Faults of a quotation mark that was closed by a later row's: that row is read again by itself.
+_PERHAPS_ONE_LINE = frozenset({"bad_row", "wrong_columns"})
 
 
 def delimiter_of(header: str) -> str | None:
@@ -28,8 +29,8 @@ def delimiter_of(header: str) -> str | None:
 
 def read_delimited(path: Path, encoding: str) -> Iterator[Raw | Bad]:
     """Rows under a header. A quote that is never closed rejects its own line; reading goes on below it."""
-    csv.field_size_limit(MAX_CELL)
-    lines = _Lines(numbered_lines(path, encoding))
+    csv.field_size_limit(LONGEST_ROW)
+    lines = _Lines(numbered_lines(path, encoding, longest=LONGEST_ROW))
     header = lines.next_filled()
     if header is None:
         return
@@ -42,12 +43,12 @@ def read_delimited(path: Path, encoding: str) -> Iterator[Raw | Bad]:
 
 
 class _Lines:
-    """Physical lines with look-ahead; `bad` holds the numbers of those that did not decode."""
+    """Physical lines with look-ahead; `bad` holds those that did not decode, with their errors."""
 
     def __init__(self, lines: Iterator[tuple[int, str | UnicodeDecodeError]]) -> None:
         self.lines = lines
         self.waiting: deque[tuple[int, str]] = deque()
-        self.bad: set[int] = set()
+        self.bad: dict[int, UnicodeDecodeError] = {}
 
     def next(self) -> tuple[int, str] | None:
         if self.waiting:
@@ -55,7 +56,7 @@ class _Lines:
         for number, line in self.lines:
             if isinstance(line, str):
                 return number, line
-            self.bad.add(number)
+            self.bad[number] = line
             return number, line.object.decode(line.encoding, "replace").rstrip("\r\n")
         return None
 
@@ -73,11 +74,13 @@ def _row(first: tuple[int, str], lines: _Lines, names: list[str], delimiter: str
             lines.waiting.extendleft(reversed(taken[1:]))
             return Bad(number, "unclosed_quote", "a quotation mark that is never closed")
         taken.append(following)
-    spoilt = lines.bad.intersection(line for line, _ in taken)
-    lines.bad -= spoilt
+    spoilt = [error for line, _ in taken if (error := lines.bad.pop(line, None)) is not None]
     if spoilt:
-        return Bad(number, "encoding", "bytes that do not decode")
-    return _cells(taken, names, delimiter)
+        return undecodable(number, spoilt[0])
+    row = _cells(taken, names, delimiter)
+    if isinstance(row, Bad) and len(taken) > 1 and row.reason in _PERHAPS_ONE_LINE:
+        lines.waiting.extendleft(reversed(taken[1:]))
+    return row
 
 
 def _cells(taken: list[tuple[int, str]], names: list[str], delimiter: str) -> Raw | Bad:

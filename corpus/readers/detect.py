@@ -9,11 +9,11 @@ import msgspec
 
 from corpus.readers.base import Reader
 from corpus.readers.delimited import delimiter_of, read_delimited
-from corpus.readers.json_files import read_json_array, read_json_lines
+from corpus.readers.json_files import read_json_lines, read_json_values
 from corpus.readers.parquet_files import read_parquet
 from corpus.readers.text_blocks import BLOCK, read_text_blocks
 from foundation.errors import ZhongjingError
-from foundation.text import GZIP_ERRORS, detect_encoding, numbered_lines, open_bytes
+from foundation.text import GZIP_ERRORS, UNDECODED, detect_encoding, numbered_pieces, open_bytes
 
 _LOOKED_AT = 50
 
@@ -31,13 +31,12 @@ def detect(path: Path) -> Format:
     if _first_bytes(path) == b"PAR1":
         return Format("parquet", read_parquet, "")
     encoding = detect_encoding(path)
-    lines = [line for _, line in islice(numbered_lines(path, encoding), _LOOKED_AT) if isinstance(line, str)]
-    filled = [line for line in lines if line.strip()]
+    filled = _first_lines(path, encoding)
     if not filled:
         raise ZhongjingError("this file is empty or not text", where=path)
     first = filled[0].lstrip()
-    if first.startswith("["):
-        return Format("json", read_json_array, encoding)
+    if first.startswith("[") or _spread_over_lines(filled):
+        return Format("json", read_json_values, encoding)
     if first.startswith("{"):
         return Format("jsonl", read_json_lines, encoding)
     if any(BLOCK.match(line) for line in filled):
@@ -52,6 +51,22 @@ def detect(path: Path) -> Format:
         hint="known: JSON array, JSON lines, CSV or TSV under a header that names columns such as ask and answer, "
         "MedDialog text, Parquet; also gzipped",
     )
+
+
+def _first_lines(path: Path, encoding: str) -> list[str]:
+    """The first lines that hold anything, each as far as its first piece goes."""
+    beginnings: dict[int, str] = {}
+    for number, piece in islice(numbered_pieces(path, encoding), _LOOKED_AT):
+        beginnings.setdefault(number, piece.rstrip("\r\n"))
+    return [text for text in beginnings.values() if text.strip() and UNDECODED not in text]
+
+
+def _spread_over_lines(filled: list[str]) -> bool:
+    """Whether an object begins on the first line and ends on a later one, as no object of JSON lines does."""
+    first = filled[0].strip()
+    if not first.startswith("{") or first.endswith("}"):
+        return False
+    return not any(line.startswith("{") and line.rstrip().endswith("}") for line in filled[1:])
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -1,32 +1,41 @@
-"""JSON arrays and JSON lines, an element in memory at a time, each with its physical line."""
+"""JSON arrays, objects and lines, one consultation in memory at a time, each with its physical line."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
-from corpus.readers.base import Bad, Raw
+from corpus.readers.base import LONGEST_ROW, Bad, Raw, undecodable
 from corpus.readers.rows import read_row
 from foundation.jsonl import BadJsonError, parse_json
-from foundation.text import numbered_lines
+from foundation.text import UNDECODED, numbered_lines, numbered_pieces
 
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{},]')
-_OPENING = re.compile(r'(?:\s+\{|\{"[^"\\]*":)')
+# A string as far as it goes in this piece (group 1 is its closing quote), or a mark outside strings.
+_TOKEN = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*("?)|[\[\]{},]')
+_REST_OF_STRING = re.compile(r'[^"\\\n]*(?:\\.[^"\\\n]*)*("?)')
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_FIRST_KEY = re.compile(r'\{\s*("(?:[^"\\\n]|\\.)*")\s*:')
+_BETWEEN = " \t\r\n,]"
+_MAY_RUN_ON = frozenset({"invalid_json", "encoding"})
 
 
 def read_json_lines(path: Path, encoding: str) -> Iterator[Raw | Bad]:
     """An object a line."""
-    for number, line in numbered_lines(path, encoding):
+    for number, line in numbered_lines(path, encoding, longest=LONGEST_ROW):
         if isinstance(line, UnicodeDecodeError):
-            yield Bad(number, "encoding", f"bytes that are not {encoding}")
+            yield undecodable(number, line)
         elif line.strip():
             yield _parsed(line, number)
 
 
-def read_json_array(path: Path, encoding: str) -> Iterator[Raw | Bad]:
-    """The elements of one array. Where it is cut short its whole elements come, and one fault at the end."""
-    return _Elements().read(numbered_lines(path, encoding))
+def read_json_values(path: Path, encoding: str) -> Iterator[Raw | Bad]:
+    """The elements of an array, or objects one after the other, however they are spread over lines.
+
+    Where the file is cut short its whole elements come, and one fault at the end.
+    """
+    return _Values().read(numbered_pieces(path, encoding))
 
 
 def _parsed(text: str, line: int) -> Raw | Bad:
@@ -37,62 +46,100 @@ def _parsed(text: str, line: int) -> Raw | Bad:
     return read_row(value, line)
 
 
-class _Elements:
-    """Cuts an array into its elements by brackets alone, so that one broken element spoils no other.
+class _Values:
+    """Cuts text into elements by brackets and quotes alone, so that one broken element spoils no other.
 
-    After a break in the nesting, a line that begins as the first element began starts a new element.
+    Where brackets or quotes do not match, an element runs on into its neighbours; it is cut again wherever the text
+    begins as the first element began: by the same indent, or by the same first key.
     """
 
     def __init__(self) -> None:
-        self.depth = 0
-        self.parts: list[str] = []
-        self.start = 0
-        self.undecodable = False
-        self.opening: str | None = None
-        self.closed = False
+        self.in_array = False
+        self.opening: re.Pattern[str] | None = None
+        self.lost = False
+        self._begin()
 
-    def read(self, lines: Iterable[tuple[int, str | UnicodeDecodeError]]) -> Iterator[Raw | Bad]:
+    def read(self, pieces: Iterable[tuple[int, str]]) -> Iterator[Raw | Bad]:
         number = 1
-        for number, line in lines:
-            text = line if isinstance(line, str) else line.object.decode(line.encoding, "replace")
-            if self.depth > 1 and self.opening and text.startswith(self.opening):
-                yield Bad(self.start, "invalid_json", "an element that is never closed")
-                self._reset(1)
-            yield from self._line(text, number, broken=not isinstance(line, str))
-        if self.depth > 0:
-            yield Bad(self.start or number, "truncated", "the file ends inside the array")
+        for number, text in pieces:
+            yield from self._piece(text, number)
+        if any(part.strip() for part in self.parts):
+            yield from self._cut_again(last=True)
+        elif self.in_array and not self.lost:
+            yield Bad(number, "truncated", "the file ends inside the array")
 
-    def _line(self, text: str, number: int, *, broken: bool) -> Iterator[Raw | Bad]:
-        position = 0
-        if self.depth == 0 and not self.closed:
-            position = text.find("[") + 1
-            self.depth = min(position, 1)
-        elif self.closed and text.strip():
-            yield Bad(number, "invalid_json", "text after the end of the array")
-            return
-        self.undecodable |= broken
-        for token in _TOKEN.finditer(text, position):
-            mark = token.group()
-            if mark in "{[":
-                self.depth += 1
-                self._learn_opening(text, token.start())
-            elif mark in "}]":
-                self.depth -= 1
-            if self.depth == 0 or (self.depth == 1 and mark == ","):
-                self._take(text[position : token.start()], number)
-                yield from self._finish(number)
-                position = token.end()
-            if self.depth == 0:
-                self.closed = True
-                yield from self._line(text[position:], number, broken=False) if text[position:].strip() else ()
+    def _begin(self) -> None:
+        self.depth, self.in_string, self.escaped = 0, False, False
+        self.parts: list[str] = []
+        self.size, self.start = 0, 0
+
+    def _piece(self, text: str, number: int) -> Iterator[Raw | Bad]:
+        taken = 0
+        if self.lost:
+            found = self.opening.search(text) if self.opening else None
+            if found is None:
                 return
-        self._take(text[position:] + "\n", number)
+            taken, self.lost = found.start(), False
+        for position, mark in self._marks(text, taken):
+            if mark in "{[":
+                if self._opens_array(mark, text[taken : position - 1]):
+                    taken = position
+                    continue
+                self._learn_opening(text, position - 1)
+                self.depth += 1
+            elif self.depth > 0:
+                self.depth -= mark in "}]"
+            else:
+                self._take(text[taken : position - 1], number)
+                taken = position
+                if mark == "}" or (mark == "]" and not self.in_array):
+                    yield Bad(number, "invalid_json", "a bracket too many")
+                yield from self._finish()
+                self.in_array = self.in_array and mark != "]"
+                continue
+            if self.depth == 0 and mark in "}]":
+                self._take(text[taken:position], number)
+                taken = position
+                yield from self._finish()
+        self._take(text[taken:], number)
+        if self.size > LONGEST_ROW:
+            yield from self._cut_again(last=False)
+
+    def _marks(self, text: str, position: int) -> Iterator[tuple[int, str]]:
+        """Brackets and commas outside strings, each with the offset behind it."""
+        if self.in_string:
+            match = _REST_OF_STRING.match(text, position + self.escaped)
+            assert match is not None
+            self._leave_string(match, text)
+            position = match.end()
+        for token in _TOKEN.finditer(text, position):
+            if token.group()[0] == '"':
+                self._leave_string(token, text)
+            elif not (self.depth > 0 and token.group() == ","):
+                yield token.end(), token.group()
+
+    def _leave_string(self, match: re.Match[str], text: str) -> None:
+        """A string goes on in the next piece unless it was closed, or broken off by the end of its line."""
+        rest = text[match.end() :]
+        self.in_string = not match.group(1) and rest in ("", "\\")
+        self.escaped = self.in_string and rest == "\\"
+
+    def _opens_array(self, mark: str, before: str) -> bool:
+        if self.in_array or mark == "{" or self.depth or any(part.strip() for part in (*self.parts, before)):
+            return False
+        self._begin()
+        self.in_array = True
+        return True
 
     def _learn_opening(self, text: str, position: int) -> None:
-        """Remember how the first element begins: by its indent, nested objects standing deeper, or its first key."""
-        if self.depth == 2 and self.opening is None:
-            found = _OPENING.match(text)
-            self.opening = found.group() if found and text.index("{") == position else ""
+        """Remember how the first element begins: by its indent, or by its first key."""
+        if self.depth or self.opening is not None:
+            return
+        key = _FIRST_KEY.match(text, position)
+        if text[position] == "{" and text[:position].isspace():
+            self.opening = re.compile(rf"^{re.escape(text[:position])}\{{", re.MULTILINE)
+        elif key is not None:
+            self.opening = re.compile(rf"\{{\s*{re.escape(key.group(1))}\s*:")
 
     def _take(self, text: str, number: int) -> None:
         if not self.parts and not text.strip():
@@ -100,14 +147,54 @@ class _Elements:
         if not self.parts:
             self.start = number
         self.parts.append(text)
+        self.size += len(text)
 
-    def _finish(self, number: int) -> Iterator[Raw | Bad]:
-        text, start, undecodable = "".join(self.parts), self.start, self.undecodable
-        self._reset(self.depth)
-        if undecodable:
-            yield Bad(start or number, "encoding", "bytes that do not decode")
-        elif text:
-            yield _parsed(text, start)
+    def _finish(self) -> Iterator[Raw | Bad]:
+        text, start = "".join(self.parts), self.start
+        self._begin()
+        if text:
+            yield from self._elements(text, start)
 
-    def _reset(self, depth: int) -> None:
-        self.depth, self.parts, self.start, self.undecodable = depth, [], 0, False
+    def _elements(self, text: str, start: int) -> Iterator[Raw | Bad]:
+        """The one element in a text; or, where it is none, those that begin in it."""
+        if UNDECODED in text:
+            whole: Raw | Bad = Bad(start, "encoding", "bytes that do not decode")
+        else:
+            whole = _parsed(text, start)
+        parts = self._parts(text, start) if isinstance(whole, Bad) and whole.reason in _MAY_RUN_ON else []
+        if len(parts) < 2:
+            yield whole
+            return
+        self.in_array = self.in_array and not text.endswith("]")  # a bracket of the array closed an element
+        for part, line in parts:
+            yield from self._elements(part.rstrip(_BETWEEN), line)
+
+    def _parts(self, text: str, start: int) -> list[tuple[str, int]]:
+        """A text cut wherever it begins as the first element did, with lines."""
+        first = len(text) - len(text.lstrip())
+        cuts = [match.start() for match in self.opening.finditer(text, first + 1)] if self.opening else []
+        ends = [0, *cuts, len(text)]
+        return [(text[begin:end], start + text.count("\n", 0, begin)) for begin, end in pairwise(ends)]
+
+    def _last(self, text: str, start: int) -> Raw | Bad:
+        """The element at the end of a file: whole where only an earlier one was never closed, cut short otherwise."""
+        last = _parsed(text.rstrip().removesuffix("]"), start)
+        if isinstance(last, Bad) and last.reason in _MAY_RUN_ON:
+            return Bad(start, "truncated", "the file ends inside this element")
+        return last
+
+    def _cut_again(self, *, last: bool) -> Iterator[Raw | Bad]:
+        """Deal with text that no bracket closes: give the elements in it and keep what may still go on."""
+        parts = self._parts("".join(self.parts), self.start)
+        begun, start = parts.pop()
+        self._begin()
+        for text, line in parts:
+            yield from self._elements(text.rstrip(_BETWEEN), line)
+        if last:
+            yield self._last(begun, start)
+        elif parts:
+            for number, text in enumerate(_LINE.findall(begun), start=start):
+                yield from self._piece(text, number)
+        else:
+            yield Bad(start, "too_long", f"an element of more than {LONGEST_ROW:,} characters")
+            self.lost = True

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from corpus.readers.base import Bad, Raw, UnreadableRowError, messages_of_lines, messages_of_text, role_of
 from corpus.records import Message, Role
+from foundation.jsonl import BadJsonError, parse_json
+from foundation.text import read_wrongly
 
 Row = Mapping[str, Any]
 
@@ -21,7 +24,9 @@ _DEPARTMENTS = ("cate1", "department", "科室", "category", "cate2")
 _IDS = ("id", "_id", "raw_id", "dialogue_id", "uuid")
 _LABELS = ("cate2", "disease", "diseases", "label", "labels", "疾病", "tags")
 _SAYS_NOTHING = frozenset({"", "无", "无。", "nan", "null", "none"})
+_SURROGATE = re.compile("[\ud800-\udfff]")
 KNOWN_COLUMNS = frozenset((*_TURN_LISTS, *_QUESTIONS, *_ANSWERS))
+READ_FIELDS = KNOWN_COLUMNS.union(_DEPARTMENTS, _IDS, _LABELS, ("history", "input", "system", "title"))
 
 
 def read_row(row: object, line: int) -> Raw | Bad:
@@ -57,6 +62,8 @@ def _has_turns(row: Row) -> bool:
 
 def _read_turns(row: Row) -> list[Message]:
     key, turns = next((key, row[key]) for key in _TURN_LISTS if row.get(key) is not None)
+    if isinstance(turns, str) and turns.lstrip().startswith("["):
+        turns = _listed(turns)
     if isinstance(turns, str) and key in _WHOLE_TEXTS:
         return messages_of_text(turns)
     if not isinstance(turns, list):
@@ -65,6 +72,14 @@ def _read_turns(row: Row) -> list[Message]:
         return messages_of_lines(turns)
     leading = [Message("system", row["system"])] if isinstance(row.get("system"), str) else []
     return leading + [_turn(turn) for turn in turns]
+
+
+def _listed(cell: str) -> object:
+    """The list that a table's cell spells out as JSON; the cell itself where it is something else."""
+    try:
+        return parse_json(cell)
+    except BadJsonError:
+        return cell
 
 
 def _turn(turn: object) -> Message:
@@ -122,11 +137,13 @@ def _names(value: object) -> list[str]:
 
 
 def _refuse_bad_characters(messages: list[Message]) -> None:
-    for message in messages:
-        if "\x00" in message.content:
-            raise UnreadableRowError("bad_characters", "a NUL character")
-        if any("\ud800" <= character <= "\udfff" for character in message.content):
-            raise UnreadableRowError("bad_characters", "a lone surrogate")
+    text = "\n".join(message.content for message in messages)
+    if "\x00" in text:
+        raise UnreadableRowError("bad_characters", "a NUL character")
+    if not text.isascii() and _SURROGATE.search(text):
+        raise UnreadableRowError("bad_characters", "a lone surrogate")
+    if read_wrongly(text):
+        raise UnreadableRowError("encoding", "UTF-8 that was read as GB18030, or the other way round")
 
 
 def _has_history(row: Row) -> bool:

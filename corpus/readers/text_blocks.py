@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from corpus.readers.base import Bad, Raw, UnreadableRowError, messages_of_lines
+from corpus.readers.base import LONGEST_ROW, Bad, Raw, UnreadableRowError, messages_of_lines, undecodable
 from corpus.readers.rows import read_row
 from corpus.records import Message
 from foundation.text import numbered_lines
@@ -23,37 +23,58 @@ _DESCRIPTION = frozenset({"description", "medical condition", "病情描述"})
 
 def read_text_blocks(path: Path, encoding: str) -> Iterator[Raw | Bad]:
     """A consultation a block; its line is that of `id=`."""
-    block: list[str] = []
-    start, raw_id, broken = 0, "", False
-    for number, line in numbered_lines(path, encoding):
-        text = line if isinstance(line, str) else ""
-        opening = BLOCK.match(text)
+    block: _Block | None = None
+    for number, line in numbered_lines(path, encoding, longest=LONGEST_ROW):
+        opening = BLOCK.match(line) if isinstance(line, str) else None
         if opening:
-            if start:
-                yield _consultation(block, start, raw_id, broken=broken)
-            block, start, raw_id, broken = [], number, opening.group(1), False
-        elif start:
-            block.append(text)
-            broken |= not isinstance(line, str)
-        elif not isinstance(line, str) or text.strip():
+            if block is not None:
+                yield _consultation(block)
+            block = _Block(number, opening.group(1))
+        elif block is not None:
+            block.add(number, line)
+        elif not isinstance(line, str) or line.strip():
             yield Bad(number, "outside_any_block", "text before the first id=")
-    if start:
-        yield _consultation(block, start, raw_id, broken=broken)
+    if block is not None:
+        yield _consultation(block)
 
 
-def _consultation(block: list[str], start: int, raw_id: str, *, broken: bool) -> Raw | Bad:
-    if broken:
-        return Bad(start, "encoding", "bytes that do not decode")
-    sections = _sections(block)
+class _Block:
+    """The lines under one `id=`; `fault` is the first that cannot be read, or the length of all of them."""
+
+    def __init__(self, start: int, raw_id: str) -> None:
+        self.start = start
+        self.raw_id = raw_id
+        self.lines: list[str] = []
+        self.room = LONGEST_ROW
+        self.fault: Bad | None = None
+
+    def add(self, number: int, line: str | UnicodeDecodeError) -> None:
+        if self.fault is not None:
+            return
+        if isinstance(line, str):
+            self.lines.append(line)
+            self.room -= len(line) + 1
+        else:
+            self.fault = undecodable(number, line)
+        if self.room < 0:
+            self.fault = Bad(self.start, "too_long", f"a block of more than {LONGEST_ROW:,} characters")
+        if self.fault is not None:
+            self.lines = []
+
+
+def _consultation(block: _Block) -> Raw | Bad:
+    if block.fault is not None:
+        return block.fault
+    sections = _sections(block.lines)
     spoken = next((lines for name, lines in sections.items() if name in _DIALOGUE), [])
     described = [line for name in _DESCRIPTION for line in sections.get(name, [])]
     disease, description = _description(described)
     try:
         messages = _with_description(messages_of_lines([line for line in spoken if line.strip()]), description)
     except UnreadableRowError as error:
-        return Bad(start, error.reason, error.detail)
+        return Bad(block.start, error.reason, error.detail)
     turns = [{"role": message.role, "content": message.content} for message in messages]
-    return read_row({"id": raw_id, "messages": turns, "disease": disease}, start)
+    return read_row({"id": block.raw_id, "messages": turns, "disease": disease}, block.start)
 
 
 def _sections(block: list[str]) -> dict[str, list[str]]:
