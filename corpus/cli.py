@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 
 from foundation.cli import group, say, warn
+from foundation.errors import ZhongjingError
+
+UNREAD = 1
 
 Source = Annotated[Path, typer.Argument(metavar="IN", help="Folder of a dialogue set.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write the new dialogue set to.")]
@@ -33,13 +36,24 @@ def import_raw(
 ) -> None:
     """Read raw consultations; format and encoding are found by content.
 
-    Broken rows and files go to rejects.jsonl with file, line and reason; the good ones go on.
+    Broken rows and files go to rejects.jsonl with file, line and reason; the good ones go on. Exit status: 0 every
+    file was read to its end, 1 a whole file or the rest of one could not be read (what could is in OUT), 2 nothing
+    could be read and nothing was written, 130 interrupted.
 
     Example: zhongjing corpus import dialogues.jsonl more.csv --out work/import
     """
     from corpus.importing import import_files
+    from corpus.sets import REJECTS
 
-    say(import_files(files, out, on_fault=lambda fault: warn(f"warning: {fault}")).line())
+    faults: list[ZhongjingError] = []
+    result = import_files(files, out, on_fault=faults.append)
+    say(result.line())
+    for fault in faults:
+        warn(f"warning: {fault}")
+    if left_out := sum(result.rejected.values()):
+        warn(f"warning: {left_out:,} left out; each with file, line and reason in {out / REJECTS}")
+    if faults:
+        raise typer.Exit(UNREAD)
 
 
 @corpus.command("normalise")

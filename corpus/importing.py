@@ -74,12 +74,11 @@ def _read_all(named: Sequence[tuple[Path, str]], writer: SetWriter, on_fault: On
             except ZhongjingError as error:
                 faults.append(error)
                 intake.reject("unreadable_file", error.message, file=name, line=intake.line_after(name))
-    final = None if intake.kept else (faults.pop() if faults else _nothing_read(named, writer))
+    if not intake.kept:
+        raise faults[0] if faults else _nothing_read(named, writer)
     if on_fault is not None:
         for fault in faults:
             on_fault(fault)
-    if final is not None:
-        raise final
 
 
 def _nothing_read(named: Sequence[tuple[Path, str]], writer: SetWriter) -> ZhongjingError:
@@ -104,14 +103,14 @@ class _Intake:
     def __init__(self, writer: SetWriter, names: Sequence[str]) -> None:
         self.writer = writer
         self.kept = 0
-        self.file, self.format = "", ""
+        self.file, self.base, self.format = "", "", ""
         self.line, self.place = 0, 0
         self.shared = {base for base, count in Counter(Path(name).name for name in names).items() if count > 1}
         self.seen: set[str] = set()
 
     def begin(self, file: str, form: str) -> None:
         """Go on to a file read as `form`."""
-        self.file, self.format = file, form
+        self.file, self.base, self.format = file, Path(file).name, form
         self.line, self.place = 0, 0
 
     def line_after(self, file: str) -> int:
@@ -136,7 +135,7 @@ class _Intake:
         if dialogue.id in self.seen:
             self.writer.drop(dialogue, "duplicate_id", "the same file name, line and words came before")
             return
-        if Path(self.file).name in self.shared:
+        if self.base in self.shared:
             self.seen.add(dialogue.id)
         self.kept += 1
         self.writer.keep(dialogue)
@@ -144,7 +143,7 @@ class _Intake:
     def _dialogue(self, row: Raw) -> Dialogue | None:
         words = [[turn.role, turn.content] for turn in row.messages]
         place = [self.place] if self.place else []
-        identity = make_id("d", Path(self.file).name, row.line, words, *place)
+        identity = make_id("d", self.base, row.line, words, *place)
         messages, fault, greetings = repair(row.messages)
         if fault is not None:
             self.reject(fault, file=self.file, line=row.line, identity=identity)
@@ -154,7 +153,13 @@ class _Intake:
         department = department_of(row.department)
         labels = list(_labels(row, department))
         meta = Meta(file=self.file, line=row.line, format=self.format, raw_id=row.raw_id, labels=labels)
-        return Dialogue(id=identity, messages=messages, source=_source(self.file), department=department, meta=meta)
+        return Dialogue(
+            id=identity,
+            messages=messages,
+            source=self.base.split(".")[0] or self.base,
+            department=department,
+            meta=meta,
+        )
 
 
 def _labels(row: Raw, department: str | None) -> Iterator[str]:
@@ -162,7 +167,3 @@ def _labels(row: Raw, department: str | None) -> Iterator[str]:
     if row.department is not None and row.department != department and row.department.lower() != "nan":
         yield row.department
     yield from row.labels
-
-
-def _source(name: str) -> str:
-    return Path(name).name.split(".")[0] or name

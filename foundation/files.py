@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,11 @@ from foundation.errors import ZhongjingError
 
 _JUST_MADE = 2.0
 _HERE, _EXCHANGE = -100, 2
+_MISSING = {
+    errno.ELOOP: "symbolic links that lead in a circle",
+    errno.EACCES: "this file cannot be reached (permission denied)",
+    errno.ENAMETOOLONG: "this name is too long for the file system",
+}
 
 
 @contextmanager
@@ -69,11 +75,15 @@ def sha256_of(path: Path) -> str:
 
 def existing_file(path: Path) -> Path:
     """`path` itself where it is a readable file; a clear error otherwise (a pipe cannot be read twice)."""
-    if not path.exists():
-        raise ZhongjingError("no such file", where=path, hint="check the path")
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise ZhongjingError(_MISSING.get(error.errno, "no such file"), where=path, hint="check the path") from error
+    except ValueError as error:
+        raise ZhongjingError("no file can have this name", where=repr(path.name), hint="check the path") from error
+    if stat.S_ISDIR(mode):
         raise ZhongjingError("this is a folder, a file was expected", where=path)
-    if not path.is_file():
+    if not stat.S_ISREG(mode):
         raise ZhongjingError("this is a pipe or a device, a file was expected", where=path)
     if not os.access(path, os.R_OK):
         raise ZhongjingError("this file cannot be read (permission denied)", where=path)
@@ -176,6 +186,12 @@ def _disk_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ZhongjingError(
                 "the disk is full; what was there before is unchanged", where=path, hint="free some space and run again"
+            ) from error
+        if error.errno == errno.EFBIG:
+            raise ZhongjingError(
+                "this file would be larger than is allowed here; what was there before is unchanged",
+                where=path,
+                hint="see `ulimit -f`",
             ) from error
         if error.errno == errno.ENAMETOOLONG:
             raise ZhongjingError("this name is too long for the file system", where=path.parent) from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -88,7 +90,7 @@ def _refuse_bad_values(value: Any) -> None:
 def _refuse_bad_text(text: str) -> None:
     if "\x00" in text:
         raise BadJsonError("a NUL character")
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and _SURROGATE.search(text):
         raise BadJsonError("a lone surrogate")
 
 
@@ -98,4 +100,14 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_integer)
+def _real(digits: str) -> float:
+    number = float(digits) if len(digits) <= MAX_NUMBER_DIGITS else math.inf
+    if not math.isfinite(number):
+        raise BadJsonError(f"a number out of all bounds ({len(digits):,} characters)")
+    return number
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_integer, parse_float=_real
+)
