@@ -78,7 +78,9 @@ def existing_file(path: Path) -> Path:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        raise ZhongjingError(_MISSING.get(error.errno, "no such file"), where=path, hint="check the path") from error
+        raise ZhongjingError(
+            _MISSING.get(error.errno or 0, "no such file"), where=path, hint="check the path"
+        ) from error
     except ValueError as error:
         raise ZhongjingError("no file can have this name", where=repr(path.name), hint="check the path") from error
     if stat.S_ISDIR(mode):

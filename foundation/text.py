@@ -31,8 +31,12 @@ codecs.register_error(_AS_SURROGATE, lambda error: (UNDECODED, error.end))  # ty
 _SAMPLE = 1 << 18
 _CHUNK = 1 << 12
 _PIECE = 1 << 16
-_MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"))
-_MARKS += ((codecs.BOM_UTF16_BE, "utf-16"),)
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _LEAST_HAN_SHARE = 0.4
 _SURELY_CHINESE = 0.8
 # Letters that two bytes of UTF-8 spell, Greek aside: what GB18030 turns into when it is read as UTF-8.
@@ -109,7 +113,7 @@ def _text_bytes(path: Path) -> Iterator[BinaryIO]:
     sample = _beginning(path)
     with open_bytes(path) as stream:
         old_mac = b"\r" in sample and b"\n" not in sample
-        yield io.BufferedReader(_LineFeeds(stream)) if old_mac else stream  # type: ignore[misc]
+        yield io.BufferedReader(_LineFeeds(stream)) if old_mac else stream
 
 
 class _LineFeeds(io.RawIOBase):
