@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+
+from msgspec.structs import replace
 
 from foundation.rejects import Reject
 from kg.readers.aliases import Alias
 from kg.readers.statements import Origin
+
+
+def directed(aliases: Sequence[Alias], entities: Collection[str]) -> list[Alias]:
+    """The aliases of one file, turned round where it lists them behind the name (`{canonical: alias}`): where more
+    of its keys than of its values are what the triples speak of."""
+    keys = sum(one.alias in entities and one.canonical not in entities for one in aliases)
+    values = sum(one.canonical in entities and one.alias not in entities for one in aliases)
+    if keys <= values:
+        return list(aliases)
+    return [replace(one, alias=one.canonical, canonical=one.alias) for one in aliases]
 
 
 def settle(aliases: Iterable[Alias], entities: Collection[str]) -> tuple[dict[str, str], list[Reject]]:

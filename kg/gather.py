@@ -15,6 +15,7 @@ from kg.relations import CONTRAINDICATION, INDICATION, Resolved, is_group, resol
 
 TYPES: tuple[EntityType, ...] = get_args(EntityType)
 _STATED = 10**9
+_WORDING_BITS = 31
 
 
 class Numbering:
@@ -108,7 +109,7 @@ class Gathering:
         new[1:] = (rows[:3, 1:] != rows[:3, :-1]).any(axis=0)
         starts = np.flatnonzero(new)
         counts = np.diff(np.append(starts, rows.shape[1]))
-        wordings = len(np.unique(np.stack([np.cumsum(new), rows[3]]), axis=1).T)
+        wordings = len(np.unique((np.cumsum(new) << _WORDING_BITS) | rows[3]))
         names = ("subject", "relation", "object", "original", "file", "line")
         columns = {name: row[starts] for name, row in zip(names, rows, strict=True)} | {"count": counts}
         columns["original"] //= 2

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from foundation.manifest import read_manifest
-from kg.normalise import normalise
+from kg.bulk import Ends, has_many
+from kg.names import Names
 from kg.records import EntityType, Fact
 from kg.relations import relation_of, resolve
-from kg.store import COLUMNS, KIND, load, load_strings, load_vocabulary
+from kg.store import COLUMNS, KIND, load, load_vocabulary
 
 if TYPE_CHECKING:
     import networkx as nx
 
 
-class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
+class Neighbour(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a fact joins an entity to; `outward` where the entity is the fact's subject."""
 
     name: str
@@ -28,8 +29,17 @@ class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
     outward: bool
 
 
+class Joined(NamedTuple):
+    """The facts of one entity in one direction as arrays of equal length: numbers into `vocabulary.relations` and
+    into `names`."""
+
+    relations: NDArray[np.int16]
+    entities: NDArray[np.int32]
+
+
 class KnowledgeGraph:
-    """A graph folder written by `kg.build.build_graph`.
+    """A graph folder written by `kg.build.build_graph`. It is never written to, so threads may share it; a process
+    that gets it by pickle maps the same folder, and the pages are shared.
 
     >>> graph = KnowledgeGraph.open(Path("kg"))  # doctest: +SKIP
     >>> [fact.object for fact in graph.triples(subject="肺炎", relation="临床表现")]  # doctest: +SKIP
@@ -40,21 +50,19 @@ class KnowledgeGraph:
         self.folder = folder
         self.manifest = read_manifest(folder, KIND)
         self.vocabulary = load_vocabulary(folder)
-        self.names: Sequence[str] = (entities := load_strings(folder, "entities"))
-        self.alias_names: Sequence[str] = (aliases := load_strings(folder, "aliases"))
-        self._entities, self._aliases, self._spellings = entities, aliases, load_strings(folder, "spellings")
-        self._spelling_entity = load(folder, "spelling_entity")
+        self._names = Names(folder)
+        self.names: Sequence[str] = self._names.entities
+        self.alias_names: Sequence[str] = self._names.aliases
         self._types = load(folder, "entity_type")
-        self._alias_entity = load(folder, "alias_entity")
         self._columns = {name: load(folder, f"triple_{name}") for name in COLUMNS}
         self._by_object = load(folder, "by_object")
         self._subject_start, self._object_start = load(folder, "subject_start"), load(folder, "object_start")
         self._relation_numbers = {name: number for number, name in enumerate(self.vocabulary.relations)}
 
     @classmethod
-    def open(cls, folder: Path) -> KnowledgeGraph:
+    def open(cls, folder: Path | str) -> KnowledgeGraph:
         """Open a graph folder. Raises ZhongjingError where it is none, or damaged."""
-        return cls(folder)
+        return cls(Path(folder))
 
     def __reduce__(self) -> tuple[type[KnowledgeGraph], tuple[Path]]:
         return KnowledgeGraph, (self.folder,)
@@ -63,32 +71,34 @@ class KnowledgeGraph:
         return len(self._columns["subject"])
 
     def __contains__(self, name: str) -> bool:
-        return self._number(name) is not None
+        return self._names.number(name) is not None
 
     def entity(self, name: str) -> str | None:
         """The canonical name behind a name or alias, in any width, case or script; None where there is none."""
-        number = self._number(name)
-        if number is None:
-            plain = normalise(name.strip()).text
-            number = self._number(plain)
-            spelling = self._spellings.position(plain) if number is None else None
-            number = number if spelling is None else int(self._spelling_entity[spelling])
+        number = self._names.number_of_spelling(name)
         return None if number is None else self.names[number]
+
+    def number(self, name: str) -> int | None:
+        """The position in `names` of the entity of this name or alias; None where there is none."""
+        return self._names.number(name)
+
+    def numbers(self, names: Sequence[str]) -> NDArray[np.int32]:
+        """The position in `names` of each of many names or aliases, -1 where there is none."""
+        return self._names.numbers(names)
 
     def type_of(self, name: str) -> EntityType | None:
         """The type of an entity, by name or alias."""
-        number = self._number(name)
+        number = self._names.number(name)
         return None if number is None else self.vocabulary.types[self._types[number]]
 
     def aliases_of(self, name: str) -> list[str]:
         """Every alias of an entity, sorted."""
-        number = self._number(name)
-        found = np.flatnonzero(self._alias_entity == number) if number is not None else ()
-        return [self.alias_names[int(position)] for position in found]
+        number = self._names.number(name)
+        return [] if number is None else self._names.aliases_of(number)
 
     def alias_pairs(self) -> Iterator[tuple[str, str]]:
         """Every alias with its canonical name."""
-        for alias, number in zip(self.alias_names, self._alias_entity.tolist(), strict=True):
+        for alias, number in self._names.alias_pairs():
             yield alias, self.names[number]
 
     def types(self) -> list[EntityType]:
@@ -118,16 +128,42 @@ class KnowledgeGraph:
 
     def has(self, subject: str, relation: str, object: str) -> bool:  # noqa: A002
         """Whether the graph states this."""
-        return next(self.triples(subject, relation, object), None) is not None
+        return any(True for _ in self.triples(subject, relation, object))
+
+    def has_many(self, subjects: Ends, objects: Ends, relation: str | Sequence[str] | None = None) -> NDArray[np.bool_]:
+        """Whether the graph states each of many (subject, relation, object), as a boolean array.
+
+        The ends are equally long: names and aliases, or arrays of entity numbers as `numbers` gives them (faster).
+        `relation` is one name for all, one for each, or None for any. Raises ValueError where lengths differ.
+        """
+        return has_many(self, subjects, objects, relation)
+
+    @property
+    def columns(self) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.int32]]:
+        """Subject, relation and object of every triple as numbers, sorted by the three: read-only, mapped."""
+        return self._columns["subject"], self._columns["relation"], self._columns["object"]
 
     def neighbours(self, name: str) -> list[Neighbour]:
         """What an entity is joined to, outward facts first."""
-        number = self._number(name)
+        number = self._names.number(name)
         if number is None:
             return []
-        out = range(self._subject_start[number], self._subject_start[number + 1])
-        into = self._by_object[self._object_start[number] : self._object_start[number + 1]].tolist()
-        return [self._neighbour(row, "object") for row in out] + [self._neighbour(row, "subject") for row in into]
+        relations, take = self.vocabulary.relations, self._names.entities.take
+        return [
+            Neighbour(name=other, relation=relations[relation], outward=outward)
+            for outward, joined in ((True, self.outward(number)), (False, self.inward(number)))
+            for other, relation in zip(take(joined.entities.tolist()), joined.relations.tolist(), strict=True)
+        ]
+
+    def outward(self, number: int) -> Joined:
+        """The facts whose subject is entity `number`, as arrays: views of the graph, nothing copied."""
+        rows = slice(self._subject_start[number], self._subject_start[number + 1])
+        return Joined(self._columns["relation"][rows], self._columns["object"][rows])
+
+    def inward(self, number: int) -> Joined:
+        """The facts whose object is entity `number`, as arrays."""
+        rows = self._into(number)
+        return Joined(self._columns["relation"][rows], self._columns["subject"][rows])
 
     def facts_of(self, name: str) -> Iterator[Fact]:
         """Every fact with the entity at either end: as subject first, then as object."""
@@ -139,12 +175,12 @@ class KnowledgeGraph:
         relation and have `original`, `file`, `line`, `count`. Unknown names are left out."""
         import networkx as nx
 
-        start = {number for number in map(self._number, names) if number is not None}
+        start = {number for number in map(self._names.number, names) if number is not None}
         nodes = np.array(sorted(self._within(start, hops)), dtype=np.int64)
         picture: nx.MultiDiGraph[str] = nx.MultiDiGraph()
         for node in nodes.tolist():
             picture.add_node(self.names[node], type=self.vocabulary.types[self._types[node]])
-        rows = np.concatenate([np.arange(0), *(self._between(node) for node in nodes.tolist())])
+        rows = np.concatenate([np.arange(0), *(self._from(node) for node in nodes.tolist())])
         for row in rows[np.isin(self._columns["object"][rows], nodes)].tolist():
             fact = self._fact(row)
             extra = {"original": fact.original, "file": fact.file, "line": fact.line, "count": fact.count}
@@ -160,43 +196,34 @@ class KnowledgeGraph:
         for _ in range(hops):
             reached: set[int] = set()
             for number in edge:
-                reached.update(self._columns["object"][self._between(number)].tolist())
-                into = self._by_object[self._object_start[number] : self._object_start[number + 1]]
-                reached.update(self._columns["subject"][into].tolist())
+                reached.update(self.outward(number).entities.tolist(), self.inward(number).entities.tolist())
             edge = reached - found
             found = found | edge
         return found
 
-    def _between(self, number: int) -> NDArray[np.int64]:
+    def _from(self, number: int) -> NDArray[np.int64]:
         return np.arange(self._subject_start[number], self._subject_start[number + 1])
 
-    def _number(self, name: str) -> int | None:
-        number = self._entities.position(name)
-        if number is None:
-            alias = self._aliases.position(name)
-            number = None if alias is None else int(self._alias_entity[alias])
-        return number
+    def _into(self, number: int) -> NDArray[np.int32]:
+        rows: NDArray[np.int32] = self._by_object[self._object_start[number] : self._object_start[number + 1]]
+        return rows
 
     def _rows(self, subject: str | None, relation: str | None, target: str | None) -> NDArray[np.int64]:
         """Row numbers, ascending."""
-        ends = [None if end is None else self._number(end) for end in (subject, target)]
+        ends = [None if end is None else self._names.number(end) for end in (subject, target)]
         if (subject is not None and ends[0] is None) or (target is not None and ends[1] is None):
             return np.arange(0)
-        if ends[0] is not None:
-            rows = self._between(ends[0])
-        elif ends[1] is not None:
-            bounds = self._object_start[ends[1]], self._object_start[ends[1] + 1]
-            rows = np.sort(self._by_object[bounds[0] : bounds[1]]).astype(np.int64)
-        else:
-            rows = np.arange(len(self))
+        wanted = -1 if relation is None else self._relation_numbers.get(relation, len(self.vocabulary.relations))
+        if ends[0] is None and ends[1] is not None:
+            rows = np.sort(self._into(ends[1])).astype(np.int64)
+            return rows if relation is None else rows[self._columns["relation"][rows] == wanted]
+        start, stop = (0, len(self)) if ends[0] is None else self._subject_start[ends[0] : ends[0] + 2].tolist()
+        fits = np.ones(stop - start, dtype=np.bool_)
         if relation is not None:
-            rows = rows[self._columns["relation"][rows] == self._relation_numbers.get(relation, -1)]
-        return rows if ends[1] is None or ends[0] is None else rows[self._columns["object"][rows] == ends[1]]
-
-    def _neighbour(self, row: int, end: str) -> Neighbour:
-        name = self.names[int(self._columns[end][row])]
-        relation = self.vocabulary.relations[self._columns["relation"][row]]
-        return Neighbour(name=name, relation=relation, outward=end == "object")
+            fits &= self._columns["relation"][start:stop] == wanted
+        if ends[1] is not None:
+            fits &= self._columns["object"][start:stop] == ends[1]
+        return start + np.flatnonzero(fits)
 
     def _fact(self, row: int) -> Fact:
         column, vocabulary = self._columns, self.vocabulary

@@ -7,7 +7,7 @@ and the English names that circulate.
 from __future__ import annotations
 
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 import msgspec
 
@@ -215,9 +215,15 @@ _DISEASE_ENDS = (
 )
 
 
+@lru_cache(1_000)
 def resolve(name: str) -> Resolved:
     """The meaning of a file's relation name; a relation outside the vocabulary is kept under its own name."""
     return _by_name().get(_key(name)) or Resolved(Relation(name=name.strip()), False)
+
+
+def is_known(name: str) -> bool:
+    """Whether a relation name is in the vocabulary."""
+    return _key(name) in _by_name()
 
 
 def relation_of(name: str) -> Relation:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
+from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -15,9 +16,13 @@ from numpy.typing import NDArray
 from foundation.errors import ZhongjingError
 from kg.records import EntityType
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 KIND = "knowledge-graph"
 COLUMNS = ("subject", "relation", "object", "original", "file", "line", "count")
-DTYPES = {"relation": "<i2", "original": "<i2", "file": "<i2"}
+NARROW = frozenset({"relation", "original", "file"})
+_EMPTY = -1
 
 
 class Vocabulary(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,11 +35,11 @@ class Vocabulary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Strings(Sequence[str]):
-    """Sorted strings in two arrays: UTF-8 bytes, and offsets of shape (n + 1,)."""
+    """Sorted strings in three arrays: UTF-8 bytes, offsets of shape (n + 1,), and a hash table of their positions."""
 
-    def __init__(self, offsets: NDArray[np.int64], data: NDArray[np.uint8]) -> None:
-        self._offsets = offsets
-        self._data = memoryview(data)  # type: ignore[arg-type]
+    def __init__(self, offsets: NDArray[np.int64], data: NDArray[np.uint8], slots: NDArray[np.int32]) -> None:
+        self._offsets, self._data, self._slots = (memoryview(part) for part in (offsets, data, slots))  # type: ignore[arg-type]
+        self._mask = len(slots) - 1
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -47,43 +52,75 @@ class Strings(Sequence[str]):
 
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
-            return [self[position] for position in range(*index.indices(len(self)))]
+            return self.take(range(*index.indices(len(self))))
         if not -len(self) <= index < len(self):
             raise IndexError(index)
-        return self._bytes(index % len(self)).decode()
+        return self.take((index % len(self),))[0]
 
     def __iter__(self) -> Iterator[str]:
         text, bounds = bytes(self._data), self._offsets.tolist()
         for start, end in pairwise(bounds):
             yield text[start:end].decode()
 
-    def position(self, text: str) -> int | None:
-        """Where `text` stands, None where it does not. UTF-8 sorts as code points do."""
-        wanted = text.encode("utf-8", errors="surrogatepass")
-        found = bisect_left(range(len(self)), wanted, key=self._bytes)
-        return found if found < len(self) and self._bytes(found) == wanted else None
+    def take(self, positions: Iterable[int]) -> list[str]:
+        """The strings at these positions, each from 0 to n - 1."""
+        offsets, data = self._offsets, self._data
+        return [str(data[offsets[place] : offsets[place + 1]], "utf-8") for place in positions]
 
-    def _bytes(self, index: int) -> bytes:
-        return bytes(self._data[self._offsets[index] : self._offsets[index + 1]])
+    def position(self, text: str) -> int | None:
+        """Where `text` stands, None where it does not."""
+        wanted = text.encode("utf-8", errors="surrogatepass")
+        slot = crc32(wanted) & self._mask
+        while (found := self._slots[slot]) != _EMPTY:
+            if self._data[self._offsets[found] : self._offsets[found + 1]] == wanted:
+                return int(found)
+            slot = (slot + 1) & self._mask
+        return None
+
+    def arrow(self) -> pa.Array[Any]:
+        """The same strings as an Arrow array, nothing copied."""
+        import pyarrow as pa
+
+        buffers = [None, pa.py_buffer(self._offsets), pa.py_buffer(self._data)]
+        return pa.Array.from_buffers(pa.large_string(), len(self), buffers)
 
 
 def save_strings(folder: Path, name: str, strings: Sequence[str]) -> None:
-    """Write sorted strings as `name.offsets.npy` and `name.bytes.npy`."""
+    """Write sorted strings as `name.offsets.npy`, `name.bytes.npy` and `name.slots.npy`."""
     encoded = [text.encode() for text in strings]
     offsets = np.zeros(len(encoded) + 1, dtype="<i8")
     np.cumsum([len(text) for text in encoded], out=offsets[1:])
     save(folder, f"{name}.offsets", offsets)
     save(folder, f"{name}.bytes", np.frombuffer(b"".join(encoded), dtype="u1"))
+    save(folder, f"{name}.slots", _slots(encoded))
+
+
+def _slots(encoded: Sequence[bytes]) -> NDArray[np.int32]:
+    """An open-addressed hash table, at most half full: at the CRC of a string or behind it stands its position."""
+    size = 1 << (2 * len(encoded)).bit_length()
+    slots = array("i", [_EMPTY]) * size
+    for position, text in enumerate(encoded):
+        slot = crc32(text) & (size - 1)
+        while slots[slot] != _EMPTY:
+            slot = (slot + 1) & (size - 1)
+        slots[slot] = position
+    return np.array(slots, dtype="<i4")
 
 
 def load_strings(folder: Path, name: str) -> Strings:
     """What `save_strings` wrote."""
-    return Strings(load(folder, f"{name}.offsets"), load(folder, f"{name}.bytes"))
+    return Strings(*(load(folder, f"{name}.{part}") for part in ("offsets", "bytes", "slots")))
 
 
-def save(folder: Path, name: str, array: NDArray[Any]) -> None:
+def save(folder: Path, name: str, values: NDArray[Any]) -> None:
     """Write an array as `name.npy`."""
-    np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    np.save(folder / f"{name}.npy", values, allow_pickle=False)
+
+
+def narrow(values: NDArray[np.int64]) -> NDArray[Any]:
+    """Non-negative numbers in two bytes each where they fit, in four otherwise."""
+    small = not len(values) or int(values.max()) <= np.iinfo(np.int16).max
+    return values.astype("<i2" if small else "<i4")
 
 
 def load(folder: Path, name: str) -> NDArray[Any]:
@@ -91,7 +128,7 @@ def load(folder: Path, name: str) -> NDArray[Any]:
     path = folder / f"{name}.npy"
     try:
         try:
-            return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+            return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
         except ValueError:
             return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
     except (OSError, ValueError, EOFError) as error:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ _LOOSE = json.JSONDecoder(strict=False)
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SAMPLE = 20
 _CUT_SHORT = 2
-_RECORD_STARTS = ('{"name"', '{"text"', '{"_id"', '{"spo_list"', '{"名称"')
+_RECORD = re.compile(
+    r'[\ufeff\s]*\{\s*"(?:name|text|_id|id|spo_list|名称|名字|head|subject|h|s|头实体|主体|实体1|alias|别名)"\s*:'
+)
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -45,14 +48,12 @@ class _BrokenError(Exception):
         self.at = at
 
 
-Lines = list[tuple[int, str | UnicodeDecodeError]]
+Line = tuple[int, str | UnicodeDecodeError]
 
 
 def read_documents(path: Path, encoding: str, origin: Origin, form: str | None) -> Iterator[Triple | Reject]:
-    """The statements of a JSON file, one document or one object a line."""
-    lines = list(numbered_lines(path, encoding))
-    items = _line_items(lines, origin) if _is_lines(lines) else _document_items(lines, origin)
-    for item in items:
+    """The statements of a JSON file, one document or one value a line."""
+    for item in read_items(path, encoding, origin):
         if isinstance(item, Reject):
             yield item
         else:
@@ -60,22 +61,31 @@ def read_documents(path: Path, encoding: str, origin: Origin, form: str | None) 
 
 
 def read_items(path: Path, encoding: str, origin: Origin) -> Iterator[Item | Reject]:
-    """The elements of one JSON document."""
-    return _document_items(list(numbered_lines(path, encoding)), origin)
+    """The elements of one JSON document, or the values of JSON lines; lines are read one by one."""
+    lines = numbered_lines(path, encoding)
+    first: list[Line] = []
+    filled: list[str] = []
+    for number, line in lines:
+        first.append((number, line))
+        if isinstance(line, str) and line.strip():
+            filled.append(line.strip())
+            if len(filled) == _SAMPLE:
+                break
+    every = chain(first, lines)
+    return _line_items(every, origin) if _is_lines(filled) else _document_items(list(every), origin)
 
 
-def _is_lines(lines: Lines) -> bool:
-    """Whether most of the first lines are an object each; a single line is, where it is one record."""
-    filled = [line.strip() for _, line in lines if isinstance(line, str) and line.strip()]
-    sample = filled[:_SAMPLE]
-    whole = sum(line.startswith("{") and line.endswith("}") for line in sample)
+def _is_lines(filled: Sequence[str]) -> bool:
+    """Whether most of the first lines are a value each; a single line is, where it is one record."""
+    whole = sum(line.startswith("{") and line.endswith("}") for line in filled)
+    whole += sum(line.startswith("[") and line.endswith("]") for line in filled)
     if len(filled) == 1:
-        return whole == 1 and sample[0].startswith(_RECORD_STARTS)
-    cut_short = len(filled) == _CUT_SHORT and sample[0].endswith("}") and filled[-1].startswith("{")
-    return 2 * whole > len(sample) or cut_short
+        return whole == 1 and _RECORD.match(filled[0]) is not None
+    cut_short = len(filled) == _CUT_SHORT and filled[0].endswith("}") and filled[-1].startswith("{")
+    return 2 * whole > len(filled) or cut_short
 
 
-def _line_items(lines: Lines, origin: Origin) -> Iterator[Item | Reject]:
+def _line_items(lines: Iterable[Line], origin: Origin) -> Iterator[Item | Reject]:
     for number, line in lines:
         if isinstance(line, UnicodeDecodeError):
             yield origin.reject("bad_encoding", "this line does not decode", number)
@@ -90,11 +100,14 @@ def _strict(key: str | None, text: str, line: int, origin: Origin) -> Item | Rej
         return origin.reject("bad_json", str(error), line)
 
 
-def _document_items(lines: Lines, origin: Origin) -> Iterator[Item | Reject]:
+def _document_items(lines: Sequence[Line], origin: Origin) -> Iterator[Item | Reject]:
     undecodable = [number for number, line in lines if isinstance(line, UnicodeDecodeError)]
     for number in undecodable:
         yield origin.reject("bad_encoding", "this line does not decode", number)
     text = "\n".join("" if isinstance(line, UnicodeDecodeError) else line for _, line in lines)
+    if _RECORD.match(text):
+        yield _strict(None, text, 1, origin)
+        return
     place, line_at = 0, 1
     try:
         for key, start, end in _spans(text):

@@ -14,7 +14,7 @@ from kg.records import Triple
 
 MAX_NAME = 1_000
 STAGE = "kg build"
-NAME_KEYS = ("名称", "name", "中文名称", "疾病名称", "药品名称", "药物名称", "@value", "value")
+NAME_KEYS = ("名称", "name", "名字", "中文名称", "中文名", "疾病名称", "药品名称", "药物名称", "@value", "value")
 
 _BAD = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffd]")
 
@@ -47,7 +47,7 @@ class Origin:
         parts = (subject, relation, target)
         if not all(isinstance(part, str) for part in parts):
             return self.reject("not_text", "a name is not text", line)
-        head, name, tail = (part.strip() for part in parts)
+        head, name, tail = map(tidy, parts)
         fault = name_fault(head) or name_fault(name) or name_fault(tail)
         if fault:
             return self.reject(*fault, line)
@@ -62,6 +62,12 @@ class Origin:
             subject_type=types[0],
             object_type=types[1],
         )
+
+
+def tidy(name: str) -> str:
+    """A name without blanks around it; a line feed or tab inside is a blank."""
+    name = name.strip()
+    return " ".join(name.split()) if "\n" in name or "\t" in name else name
 
 
 def name_fault(name: str) -> tuple[str, str] | None:
