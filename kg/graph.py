@@ -56,6 +56,7 @@ class KnowledgeGraph:
         self._types = load(folder, "entity_type")
         self._columns = {name: load(folder, f"triple_{name}") for name in COLUMNS}
         self._by_object = load(folder, "by_object")
+        self._in_relation, self._in_subject = load(folder, "in_relation"), load(folder, "in_subject")
         self._subject_start, self._object_start = load(folder, "subject_start"), load(folder, "object_start")
         self._relation_numbers = {name: number for number, name in enumerate(self.vocabulary.relations)}
 
@@ -128,7 +129,7 @@ class KnowledgeGraph:
 
     def has(self, subject: str, relation: str, object: str) -> bool:  # noqa: A002
         """Whether the graph states this."""
-        return any(True for _ in self.triples(subject, relation, object))
+        return next(self.triples(subject, relation, object), None) is not None
 
     def has_many(self, subjects: Ends, objects: Ends, relation: str | Sequence[str] | None = None) -> NDArray[np.bool_]:
         """Whether the graph states each of many (subject, relation, object), as a boolean array.
@@ -161,9 +162,9 @@ class KnowledgeGraph:
         return Joined(self._columns["relation"][rows], self._columns["object"][rows])
 
     def inward(self, number: int) -> Joined:
-        """The facts whose object is entity `number`, as arrays."""
-        rows = self._into(number)
-        return Joined(self._columns["relation"][rows], self._columns["subject"][rows])
+        """The facts whose object is entity `number`, as arrays: views as well."""
+        rows = slice(self._object_start[number], self._object_start[number + 1])
+        return Joined(self._in_relation[rows], self._in_subject[rows])
 
     def facts_of(self, name: str) -> Iterator[Fact]:
         """Every fact with the entity at either end: as subject first, then as object."""
@@ -204,10 +205,6 @@ class KnowledgeGraph:
     def _from(self, number: int) -> NDArray[np.int64]:
         return np.arange(self._subject_start[number], self._subject_start[number + 1])
 
-    def _into(self, number: int) -> NDArray[np.int32]:
-        rows: NDArray[np.int32] = self._by_object[self._object_start[number] : self._object_start[number + 1]]
-        return rows
-
     def _rows(self, subject: str | None, relation: str | None, target: str | None) -> NDArray[np.int64]:
         """Row numbers, ascending."""
         ends = [None if end is None else self._names.number(end) for end in (subject, target)]
@@ -215,7 +212,8 @@ class KnowledgeGraph:
             return np.arange(0)
         wanted = -1 if relation is None else self._relation_numbers.get(relation, len(self.vocabulary.relations))
         if ends[0] is None and ends[1] is not None:
-            rows = np.sort(self._into(ends[1])).astype(np.int64)
+            into = self._by_object[self._object_start[ends[1]] : self._object_start[ends[1] + 1]]
+            rows = np.sort(into).astype(np.int64)
             return rows if relation is None else rows[self._columns["relation"][rows] == wanted]
         start, stop = (0, len(self)) if ends[0] is None else self._subject_start[ends[0] : ends[0] + 2].tolist()
         fits = np.ones(stop - start, dtype=np.bool_)

@@ -59,6 +59,8 @@ def _save_triples(folder: Path, merged: Merged) -> None:
     subject, relation, target = (merged.columns[name] for name in ("subject", "relation", "object"))
     by_object = np.lexsort((subject, relation, target))
     save(folder, "by_object", by_object.astype("<i4"))
+    save(folder, "in_relation", narrow(relation[by_object]))
+    save(folder, "in_subject", subject[by_object].astype("<i4"))
     save(folder, "subject_start", _starts(subject, len(merged.entities)))
     save(folder, "object_start", _starts(target[by_object], len(merged.entities)))
 
