@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.orm import Session
 
+from annotation.base import Base
 from annotation.campaigns import create_campaign
 from annotation.database import Database, upgrade
-from annotation.models import Base, Campaign, User
+from annotation.models import Campaign, User
 from annotation.simulation import add_simulated_experts
 from corpus.records import Message, ModelOutput, Prompt
 
@@ -121,11 +122,12 @@ class Material:
 
     def outputs(self, prompts: list[Prompt], answers: int = 4) -> list[ModelOutput]:
         texts = ["不知道", "多休息，多喝水。", "建议做血常规检查。", "建议做血常规和胸片，请问有没有发热、咳痰？"]
+        texts += [f"{texts[3]}随诊{number}次。" for number in range(9)]
         return [
             ModelOutput(
                 prompt_id=prompt.prompt_id,
                 output_id=f"o-{prompt.prompt_id}-{k}",
-                text=f"{texts[k % 4]}{'。' * (k // 4)}",
+                text=texts[k],
                 model=f"model-{k}",
             )
             for prompt in prompts
