@@ -106,7 +106,7 @@ def _gold(
 
 def _prompt(line: GoldLine, known: Mapping[str, Prompt], where: str) -> Prompt:
     if line.prompt is None:
-        if line.prompt_id not in known:
+        if line.prompt_id is None or line.prompt_id not in known:
             raise _fault(where, "no prompt: give prompt, or a prompt_id that prompts.jsonl has")
         return known[line.prompt_id]
     messages = [Message("user", line.prompt)] if isinstance(line.prompt, str) else line.prompt

@@ -19,7 +19,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from annotation.base import Base, Id, now, one_of
+from annotation.base import Base as Base
+from annotation.base import Id, now, one_of
 from annotation.decisions import Ranking, Submission
 from corpus.records import Dimension, Tiers
 

@@ -197,13 +197,13 @@ def _submission(session: Session, assignment: Assignment, decided: Decision) -> 
     )
 
 
-def _rankings(submission: Submission, orders: Mapping[Dimension, Tiers]) -> list[Ranking]:
+def _rankings(submission: Submission, orders: Mapping[Dimension, Sequence[Sequence[str]]]) -> list[Ranking]:
     return [
         Ranking(
             assignment_id=submission.assignment_id,
             dimension=dimension,
             version=submission.version,
-            tiers=tiers,
+            tiers=[list(tier) for tier in tiers],
             key=f"{submission.key}/{dimension}",
             seconds=submission.seconds,
             guideline_version=submission.guideline_version,

@@ -79,7 +79,7 @@ def simulate(session: Session, campaign: Campaign, *, seed: int, truth: Mapping[
     answers that look alike. `truth` is quality by output id; without it `quality.apparent_quality` is the truth.
     """
     tasks = select(Task).where(Task.campaign_id == campaign.id).options(selectinload(Task.responses))
-    gold = dict(session.execute(select(GoldOrder.task_id, GoldOrder.tiers)).tuples())
+    gold = {row.task_id: row.tiers for row in session.scalars(select(GoldOrder))}
     qualities = {
         task.id: _known(gold[task.id]) if task.id in gold else _qualities(task, truth)
         for task in session.scalars(tasks.order_by(Task.position))

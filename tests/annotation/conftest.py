@@ -11,10 +11,9 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.orm import Session
 
-from annotation.base import Base
 from annotation.campaigns import create_campaign
 from annotation.database import Database, upgrade
-from annotation.models import Campaign, User
+from annotation.models import Base, Campaign, User
 from annotation.simulation import add_simulated_experts
 from corpus.records import Message, ModelOutput, Prompt
 

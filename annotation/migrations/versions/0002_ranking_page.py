@@ -15,20 +15,13 @@ depends_on = None
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 WAITING = sa.text("completed_at IS NULL")
 NEVER_CHANGED = ("guidelines", "submissions", "flags")
-ADDED = {
-    "campaigns": (
-        sa.Column("daily_goal", sa.Integer(), nullable=False, server_default="40"),
-        sa.Column("break_minutes", sa.Integer(), nullable=False, server_default="45"),
-        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
-    ),
-    "responses": (sa.Column("names_model", sa.Text(), nullable=True),),
-}
 
 
 def upgrade() -> None:
-    for table, columns in ADDED.items():
-        for column in columns:
-            op.add_column(table, column.copy())
+    op.add_column("campaigns", sa.Column("daily_goal", sa.Integer(), nullable=False, server_default="40"))
+    op.add_column("campaigns", sa.Column("break_minutes", sa.Integer(), nullable=False, server_default="45"))
+    op.add_column("campaigns", sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("responses", sa.Column("names_model", sa.Text(), nullable=True))
     op.create_index(
         "ix_assignments_waiting",
         "assignments",
@@ -158,6 +151,6 @@ def downgrade() -> None:
     for table in NEVER_CHANGED:
         drop_refusal(table)
     op.drop_index("ix_assignments_waiting", "assignments")
-    for table, columns in ADDED.items():
-        for column in columns:
-            op.drop_column(table, column.name)
+    op.drop_column("responses", "names_model")
+    for column in ("closed_at", "break_minutes", "daily_goal"):
+        op.drop_column("campaigns", column)
