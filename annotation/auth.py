@@ -12,9 +12,8 @@ from pwdlib import PasswordHash
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, joinedload
 
-from annotation.base import now
 from annotation.errors import RefusedError
-from annotation.models import Login, LoginFailure, User
+from annotation.models import Login, LoginFailure, User, now
 
 LOGIN_LASTS = timedelta(hours=12)
 FAILURES, WINDOW = 5, timedelta(minutes=15)

@@ -51,6 +51,20 @@ def lines(series: Mapping[str, Sequence[float]], x_title: str, y_title: str) -> 
     return figure
 
 
+def path(xs: Sequence[float], ys: Sequence[float], x_title: str, y_title: str) -> Any:
+    """One point a step in the plane, joined in the order of steps, later ones darker."""
+    import plotly.graph_objects as go
+
+    steps = list(range(1, len(xs) + 1))
+    marker = {"size": 7, "color": steps, "colorscale": [[0, SOFT], [1, ACCENT]], "showscale": False}
+    line = {"color": SOFT, "width": 1}
+    text = [f"step {step}" for step in steps]
+    figure = _figure([go.Scatter(x=list(xs), y=list(ys), mode="lines+markers", marker=marker, line=line, text=text)])
+    figure.update_xaxes(title=x_title)
+    figure.update_yaxes(title=y_title)
+    return figure
+
+
 def reliability(stated: Sequence[float], found: Sequence[float], weights: Sequence[int]) -> Any:
     """Stated probabilities against the share that came true, one point a bin, larger where more fell into it."""
     import plotly.graph_objects as go

@@ -10,6 +10,7 @@ import typer
 from foundation.cli import group, say
 
 RecipeFile = Annotated[Path, typer.Argument(help="YAML recipe; its relative paths start at its own folder")]
+Afresh = Annotated[bool, typer.Option("--afresh", help="Forget an interrupted run and start anew")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -59,16 +60,20 @@ def reward(recipe: RecipeFile) -> None:
     say(result.summary())
 
 
-def ppo(recipe: RecipeFile) -> None:
+def ppo(recipe: RecipeFile, afresh: Afresh = False) -> None:
     """Train a policy against a reward model with PPO, and compare it with where it started.
 
-    Documented recipe: training/recipes/tiny/ppo.yaml
+    An interrupted run goes on from its checkpoint. Documented recipe: training/recipes/tiny/ppo.yaml
 
     Example: zhongjing train ppo ppo.yaml
     """
     from training.recipes import PPORecipe, read_recipe
 
     options = read_recipe(recipe, PPORecipe)
+    if afresh:
+        from training.checkpoints import start_afresh
+
+        start_afresh(options.output)
     from training.ppo import train_ppo
 
     result = train_ppo(options)

@@ -10,18 +10,15 @@ import msgspec
 from rapidfuzz import fuzz
 
 from corpus.records import Decoding, ModelOutput, Prompt, make_id
-from foundation.errors import ZhongjingError, needs_extra
+from foundation.errors import ZhongjingError
 from foundation.files import sha256_of
 from foundation.jsonl import read_records, write_records
 from foundation.progress import progress
+from training.drawing import decoding_config, draw_texts
 from training.models import encode_prompt, entry_of_model, load_causal, model_folder
 from training.partial import Partial
 from training.recipes import REFERENCE, Answerer, GenerateRecipe, parameters
-from training.runtime import device, finite_probabilities, prepare, seeded
-
-with needs_extra("train", "generating answers"):
-    import torch
-    from transformers import GenerationConfig
+from training.runtime import prepare, seeded
 
 
 class GenerateResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,37 +105,6 @@ def read_prompts(path: Path) -> list[Prompt]:
     if not prompts:
         raise ZhongjingError("no prompt in this file", where=path)
     return prompts
-
-
-def draw_texts(model: Any, tokenizer: Any, prompts: Sequence[list[int]], config: Any) -> list[str]:
-    """One answer per tokenised prompt."""
-    _, _, new = draw_tokens(model, tokenizer, prompts, config)
-    return [text.strip() for text in tokenizer.batch_decode(new, skip_special_tokens=True)]
-
-
-def draw_tokens(
-    model: Any, tokenizer: Any, prompts: Sequence[list[int]], config: Any
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Prompts padded on the left (B, Q), where they are real (B, Q), and one answer each (B, R): with a key-value
-    cache, and positions that count from the first real token."""
-    inputs = tokenizer.pad({"input_ids": list(prompts)}, padding_side="left", return_tensors="pt").to(device())
-    with torch.no_grad(), finite_probabilities():
-        sequences = model.generate(**inputs, generation_config=config)
-    return inputs["input_ids"], inputs["attention_mask"], sequences[:, inputs["input_ids"].shape[1] :]
-
-
-def decoding_config(tokenizer: Any, *, temperature: float, top_p: float = 1.0, max_new_tokens: int) -> Any:
-    """Exactly this decoding: none of the habits that a model's folder or the library would add."""
-    drawing = {"do_sample": True, "temperature": temperature, "top_p": top_p, "top_k": 0}
-    return GenerationConfig(
-        **(drawing if temperature > 0 else {"do_sample": False}),
-        num_beams=1,
-        repetition_penalty=1.0,
-        max_new_tokens=max_new_tokens,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        use_cache=True,
-    )
 
 
 def _answers(

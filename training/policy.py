@@ -10,34 +10,51 @@ import msgspec
 import numpy as np
 
 from corpus.records import Prompt
-from foundation.errors import ZhongjingError
+from foundation.errors import ZhongjingError, needs_extra
 from foundation.files import new_folder
 from foundation.jsonl import write_records
-from foundation.manifest import entry_of, write_manifest
+from foundation.manifest import FileEntry, entry_of, write_manifest
 from foundation.progress import track
-from training.generate import decoding_config, draw_texts
+from training.actor import Actor
+from training.drawing import Drawer, LocalDrawer
 from training.measures import interval, mean
 from training.models import encode_prompt, entry_of_model, save
+from training.policy_report import write_policy_report
 from training.recipes import PPORecipe, parameters
-from training.runtime import seeded
+from training.runtime import machine
 from training.scoring import RewardModel
+from training.watch import signs_of_hacking
+
+with needs_extra("train", "training with PPO"):
+    from accelerate.utils import gather_object
 
 KIND = "policy"
-BATCH = 32
+BATCH = 64
+HELD_OUT = 3
 
 
 class PPOStep(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of `history.jsonl`: one rollout and its updates. Reward is the mean score of its answers, as it was
-    learned from (with the fixed score for those that never end); KL is in nats per answer, length in tokens."""
+    """A line of `history.jsonl`: one rollout and its updates.
+
+    Reward is the mean score of its answers, as it was learned from (with the fixed score for those that never end);
+    KL is in nats per answer, entropy (of what was drawn) in nats per token, length in tokens; `ended` is the share of
+    answers that ended by themselves, `repetition` of runs of four tokens that an answer had before.
+    `first_ratio_deviation` is how far the first minibatch's probability ratios are from 1: exactly 0.
+    """
 
     iteration: int
     reward: float
     kl: float
     kl_coefficient: float
     length: float
+    ended: float
+    repetition: float
+    entropy: float
     policy_loss: float
     value_loss: float
     clip_fraction: float
+    gradient_norm: float
+    learning_rate: float
     first_ratio_deviation: float
 
 
@@ -45,7 +62,8 @@ class PPOMetrics(msgspec.Struct, frozen=True, kw_only=True):
     """`metrics.json`: normalised rewards on the same held-out prompts, decoding and seeds, before and after.
 
     Intervals are 95 % bootstraps by prompt, `reward_gain` paired; lengths are in characters; `kl` is the mean of
-    the last tenth of the iterations.
+    the last tenth of the iterations; `cut_prompts` counts those over the limit, `warnings` are signs of a hacked
+    reward.
     """
 
     train_prompts: int
@@ -62,6 +80,8 @@ class PPOMetrics(msgspec.Struct, frozen=True, kw_only=True):
     kl: float
     iterations: int
     episodes: int
+    cut_prompts: int
+    warnings: list[str]
 
 
 class PPOResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +95,8 @@ class PPOResult(msgspec.Struct, frozen=True, kw_only=True):
         """The result in a few lines."""
         told = self.metrics
         low, high = told.reward_gain_interval
+        cut = f", {told.cut_prompts} prompts lost their oldest turns to the limit" if told.cut_prompts else ""
+        warnings = "".join(f"\nlook at the answers: {words}, while the reward rose" for words in told.warnings)
         return (
             f"policy written to {self.folder}\n"
             f"mean reward on {told.test_prompts} held-out prompts, {told.samples} answers each: "
@@ -82,7 +104,16 @@ class PPOResult(msgspec.Struct, frozen=True, kw_only=True):
             f"(95 % interval {low:+.3f} to {high:+.3f})\n"
             f"KL to the reference {told.kl:.2f} nats per answer, answers of {told.length_before:.0f} -> "
             f"{told.length_after:.0f} characters, {told.episodes} episodes in {told.iterations} iterations"
+            f"{cut}{warnings}"
         )
+
+
+class Encoded(msgspec.Struct, frozen=True):
+    """A prompt and its tokens; `shortened` where it lost turns to the limit."""
+
+    prompt: Prompt
+    tokens: list[int]
+    shortened: bool
 
 
 class Samples(msgspec.Struct, frozen=True):
@@ -115,31 +146,39 @@ def hold_out(prompts: Sequence[Prompt], share: float, seed: int, path: Path) -> 
     return train, [prompt for prompt in prompts if prompt.dialogue_id in kept]
 
 
+def encode(tokenizer: Any, prompts: Sequence[Prompt], limit: int) -> list[Encoded]:
+    """Prompts as tokens, at most `limit` each: the oldest turns go first."""
+    coded = [(prompt, *encode_prompt(tokenizer, prompt.messages, limit)) for prompt in prompts]
+    return [Encoded(prompt, tokens, shortened) for prompt, tokens, shortened in coded]
+
+
 def sample(
-    model: Any, tokenizer: Any, reward_model: RewardModel, prompts: Sequence[Prompt], recipe: PPORecipe
+    drawer: Drawer, tokenizer: Any, judge: RewardModel, prompts: Sequence[Encoded], recipe: PPORecipe
 ) -> Samples:
-    """`recipe.samples` answers to each prompt, scored; the draws depend on the seed alone."""
-    config = decoding_config(tokenizer, temperature=recipe.temperature, max_new_tokens=recipe.max_new_tokens)
-    coded = [encode_prompt(tokenizer, prompt.messages, recipe.max_prompt_tokens)[0] for prompt in prompts]
-    texts: list[list[str]] = [[] for _ in prompts]
-    for number in track(range(recipe.samples), "answering held-out prompts"):
-        for start in range(0, len(prompts), BATCH):
-            with seeded(recipe.seed, 3, number, start):
-                drawn = draw_texts(model, tokenizer, coded[start : start + BATCH], config)
-            for place, text in enumerate(drawn, start=start):
-                texts[place].append(text)
-    return Samples(texts, reward_model.rewards([prompt.messages for prompt in prompts], texts))
+    """`recipe.samples` answers to each prompt, scored; the draws depend on the seed alone. Processes share the work."""
+    wanted = [(place, number) for place in range(len(prompts)) for number in range(recipe.samples)]
+    mine = wanted[machine().process_index :: machine().num_processes]
+    answers: list[list[int]] = []
+    for start in track(range(0, len(mine), BATCH), "answering held-out prompts"):
+        part = mine[start : start + BATCH]
+        seeds = [(recipe.seed, HELD_OUT, place, number) for place, number in part]
+        answers += drawer.draw([prompts[place].tokens for place, _ in part], seeds)
+    texts = [text.strip() for text in tokenizer.batch_decode(answers, skip_special_tokens=True)]
+    rewards = judge.rewards([prompts[place].prompt.messages for place, _ in mine], [[text] for text in texts])
+    found = dict(gather_object(list(zip(mine, zip(texts, rewards, strict=True), strict=True))))
+    rows = [[found[place, number] for number in range(recipe.samples)] for place in range(len(prompts))]
+    return Samples([[text for text, _ in row] for row in rows], [[reward for _, (reward,) in row] for row in rows])
 
 
 def compare(
-    before: Samples, after: Samples, history: Sequence[PPOStep], recipe: PPORecipe, train_prompts: int
+    before: Samples, after: Samples, history: Sequence[PPOStep], recipe: PPORecipe, train: Sequence[Encoded]
 ) -> PPOMetrics:
     """The figures of `metrics.json`."""
     first, last = ([mean(row) for row in samples.rewards] for samples in (before, after))
     gains = [late - early for early, late in zip(first, last, strict=True)]
     tail = history[-max(1, len(history) // 10) :]
     return PPOMetrics(
-        train_prompts=train_prompts,
+        train_prompts=len(train),
         test_prompts=len(first),
         samples=recipe.samples,
         reward_before=mean(first),
@@ -153,34 +192,55 @@ def compare(
         kl=mean([step.kl for step in tail]),
         iterations=len(history),
         episodes=len(history) * recipe.episodes,
+        cut_prompts=sum(encoded.shortened for encoded in train),
+        warnings=signs_of_hacking(history),
     )
 
 
-def save_policy(
+def inputs_of(recipe: PPORecipe, base: Path) -> dict[str, FileEntry]:
+    """The files that a run's result depends on."""
+    inputs = {"prompts": recipe.prompts, "reward_model": recipe.reward_model} | (
+        {"ptx": recipe.ptx} if recipe.ptx else {}
+    )
+    return {name: entry_of(path) for name, path in inputs.items()} | {"model": entry_of_model(base)}
+
+
+def conclude(
     recipe: PPORecipe,
     base: Path,
-    model: Any,
-    tokenizer: Any,
-    metrics: PPOMetrics,
+    actor: Actor,
+    judge: RewardModel,
+    train: Sequence[Encoded],
+    held_out: Sequence[Prompt],
     history: Sequence[PPOStep],
-    prompts: Sequence[Prompt],
-    before: Samples,
-    after: Samples,
-) -> None:
-    """Write the model with its adapters merged, tokenizer, metrics, history and samples."""
-    with new_folder(recipe.output) as folder:
-        save(model, tokenizer, folder)
-        (folder / "metrics.json").write_bytes(msgspec.json.format(msgspec.json.encode(metrics), indent=2) + b"\n")
-        write_records(folder / "history.jsonl", history)
-        write_records(folder / "samples.jsonl", _pairs(prompts, before, after))
-        write_manifest(
-            folder,
-            kind=KIND,
-            name=recipe.output.name,
-            inputs=[entry_of(recipe.prompts), entry_of_model(base), entry_of(recipe.reward_model)],
-            parameters=parameters(recipe),
-            counts={"train_prompts": metrics.train_prompts, "test_prompts": metrics.test_prompts},
-        )
+) -> PPOResult:
+    """Answer the held-out prompts as the policy and as the reference, from the same seeds; write the policy folder:
+    the model with its adapter merged, tokenizer, metrics, history, samples and report."""
+    coded = encode(actor.tokenizer, held_out, recipe.max_prompt_tokens)
+    after = sample(LocalDrawer(actor.plain, actor.tokenizer, recipe), actor.tokenizer, judge, coded, recipe)
+    with actor.role(None):
+        drawer = LocalDrawer(actor.reference or actor.plain, actor.tokenizer, recipe)
+        before = sample(drawer, actor.tokenizer, judge, coded, recipe)
+    metrics = compare(before, after, history, recipe, train)
+    if machine().is_main_process:
+        pairs = _pairs(held_out, before, after)
+        inputs = inputs_of(recipe, base)
+        with new_folder(recipe.output) as folder:
+            save(actor.merged(), actor.tokenizer, folder)
+            (folder / "metrics.json").write_bytes(msgspec.json.format(msgspec.json.encode(metrics), indent=2) + b"\n")
+            write_records(folder / "history.jsonl", history)
+            write_records(folder / "samples.jsonl", pairs)
+            write_policy_report(folder / "report.html", recipe, metrics, history, pairs, inputs)
+            write_manifest(
+                folder,
+                kind=KIND,
+                name=recipe.output.name,
+                inputs=list(inputs.values()),
+                parameters=parameters(recipe),
+                counts={"train_prompts": metrics.train_prompts, "test_prompts": metrics.test_prompts},
+            )
+    machine().wait_for_everyone()
+    return PPOResult(folder=recipe.output, metrics=metrics, history=list(history))
 
 
 def _pairs(prompts: Sequence[Prompt], before: Samples, after: Samples) -> list[SamplePair]:

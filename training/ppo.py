@@ -1,166 +1,278 @@
 """PPO against a reward model, from top to bottom: rollout, rewards, advantages, clipped updates.
 
-One base model serves as policy (low-rank adapters on), as reference (adapters off) and, with a linear head, as
-value function. The details follow "The N implementation details of RLHF with PPO" (Huang et al., 2023).
+One base model serves as policy, reference, value function and reward model (`training/actor.py`). The details follow
+"The N implementation details of RLHF with PPO" (Huang et al., 2023) and its sequel (arXiv 2403.17031);
+`docs/training.md` lists them with their options and tests.
 Shapes: B answers, Q prompt tokens, R answer tokens; (B, R) tensors are 0 after an answer's end.
+Every random number depends on the seed, the iteration and the episode alone, so that a run that was killed, and one
+that several processes share, draws the same answers and shuffles alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from corpus.records import Prompt
-from foundation.errors import ZhongjingError, needs_extra
+from foundation.errors import needs_extra
 from foundation.manifest import claim_folder
 from foundation.progress import progress
-from training.generate import decoding_config, draw_tokens, read_prompts
-from training.models import encode_prompt, load_causal, model_folder
-from training.policy import KIND, PPOResult, PPOStep, compare, hold_out, sample, save_policy
+from training.actor import Actor, load_actor
+from training.checkpoints import Checkpoints, identity
+from training.drawing import Drawer, LocalDrawer, padded
+from training.generate import read_prompts
+from training.guards import refuse_not_finite, refuse_silence, refuse_uneven
+from training.judge import judge_of, start_value
+from training.logs import RunLog
+from training.models import model_folder
+from training.policy import KIND, Encoded, PPOResult, PPOStep, conclude, encode, hold_out, inputs_of
 from training.recipes import PPORecipe
-from training.reward import adapted
-from training.runtime import descend, device, prepare, seeded
+from training.replies import Replies
+from training.runtime import accelerator, device, enough_memory, prepare
 from training.scoring import RewardModel
+from training.server import ServerDrawer
+from training.watch import repetition
 
 with needs_extra("train", "training with PPO"):
     import torch
+    from accelerate.utils import gather_object
     from torch import Tensor
 
+MEMORY = "rows_per_pass, max_new_tokens, max_prompt_tokens or lora.rank, or set gradient_checkpointing: true"
+PROMPTS, ANSWERS, SHUFFLES, DOCTORS = 4, 5, 6, 7
 
-class Rollout(msgspec.Struct):
+
+class Episode(msgspec.Struct, frozen=True):
+    """One prompt answered once and scored."""
+
+    prompt_id: str
+    prompt: list[int]
+    answer: list[int]
+    text: str
+    reward: float
+    ended: bool
+
+
+class Rollout(msgspec.Struct, kw_only=True):
     """Answers and all that an update needs of the moment they were drawn.
 
     `tokens` and `real` are (B, Q + R); the rest (B, R) but for `scores` (B,). `mask` is true up to an answer's end.
     """
 
+    prompt_ids: list[str]
     tokens: Tensor
     real: Tensor
     mask: Tensor
+    scores: Tensor
     logprobs: Tensor
     reference: Tensor
     values: Tensor
     advantages: Tensor
     returns: Tensor
-    scores: Tensor
-
-
-class Losses(msgspec.Struct):
-    """What one minibatch step measured."""
-
-    policy: float
-    value: float
-    clipped: float
-    ratio_deviation: float
 
 
 def train_ppo(recipe: PPORecipe) -> PPOResult:
-    """Train a policy, compare it with where it started on prompts held out, write the policy folder."""
+    """Train a policy, compare it with where it started on prompts held out, write the policy folder.
+
+    An interrupted run goes on from its checkpoint, with the same numbers to the last digit.
+    """
     prepare()
     claim_folder(recipe.output, KIND)
     train, held_out = hold_out(read_prompts(recipe.prompts), recipe.held_out, recipe.seed, recipe.prompts)
-    reward_model = RewardModel(recipe.reward_model)
     base = model_folder(recipe.model, recipe.output)
-    with seeded(recipe.seed, 1):
-        model, tokenizer = load_causal(base)
-        actor = Actor(adapted(model, recipe.lora, task="CAUSAL_LM"), tokenizer)
-    before = sample(actor.model, tokenizer, reward_model, held_out, recipe)
-    history = list(_train(actor, reward_model, train, recipe))
-    after = sample(actor.model, tokenizer, reward_model, held_out, recipe)
-    metrics = compare(before, after, history, recipe, len(train))
-    save_policy(recipe, base, actor.model.merge_and_unload(), tokenizer, metrics, history, held_out, before, after)
-    return PPOResult(folder=recipe.output, metrics=metrics, history=history)
+    checkpoints = Checkpoints(recipe.output, identity(recipe, inputs_of(recipe, base)))
+    with enough_memory(MEMORY), RunLog(recipe.output, PPOStep, recipe) as log:
+        actor = load_actor(base, recipe)
+        judge = judge_of(recipe.reward_model, actor)
+        if recipe.value_start == "reward":
+            start_value(actor, judge)
+        trainer = Trainer(recipe, actor, judge, encode(actor.tokenizer, train, recipe.max_prompt_tokens))
+        trainer.train(checkpoints, log)
+        trainer.take_average()
+        result = conclude(recipe, base, actor, judge, trainer.prompts, held_out, log.history)
+    checkpoints.remove()
+    return result
 
 
-class Actor(torch.nn.Module):
-    """Policy and value function: an adapted language model and a linear head on its last hidden states."""
+class Trainer:
+    """The loop: what it trains, and with whom."""
 
-    def __init__(self, model: Any, tokenizer: Any) -> None:
-        super().__init__()
-        self.model = model
-        self.tokenizer = tokenizer
-        self.value = torch.nn.Linear(model.config.hidden_size, 1).to(device())
-        torch.nn.init.zeros_(self.value.weight)
-        torch.nn.init.zeros_(self.value.bias)
+    def __init__(self, recipe: PPORecipe, actor: Actor, judge: RewardModel, prompts: Sequence[Encoded]) -> None:
+        self.recipe, self.actor, self.judge, self.prompts = recipe, actor, judge, prompts
+        local = LocalDrawer(actor.plain, actor.tokenizer, recipe)
+        self.drawer: Drawer = ServerDrawer(recipe, recipe.server, local.stop) if recipe.server else local
+        self.replies = Replies(recipe, actor.tokenizer) if recipe.ptx else None
+        self.accelerator = accelerator(recipe.precision)
+        self.processes, self.rank = self.accelerator.num_processes, self.accelerator.process_index
+        refuse_uneven(recipe, self.processes)
+        optimizer = torch.optim.Adam(actor.trained().values(), lr=recipe.learning_rate, eps=recipe.adam_epsilon)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: 1 - done / recipe.iterations)
+        self.model, self.optimizer = self.accelerator.prepare(actor, optimizer)
+        self.kl_coefficient = recipe.kl_coefficient
+        self.average = {name: weight.detach().clone() for name, weight in actor.trained().items()} if recipe.ema else {}
 
-    def forward(self, tokens: Tensor, real: Tensor, length: int, temperature: float) -> tuple[Tensor, Tensor]:
-        """Log-probabilities of the last `length` tokens, logits divided by temperature, and values before them."""
-        output = self.model(
-            input_ids=tokens,
-            attention_mask=real,
-            position_ids=(real.cumsum(1) - 1).clamp(min=0),
-            logits_to_keep=length + 1,
-            output_hidden_states=True,
-            use_cache=False,
+    def train(self, checkpoints: Checkpoints, log: RunLog[PPOStep]) -> None:
+        """All iterations that are not done yet."""
+        extra = checkpoints.load(self.model, self.optimizer, self.schedule)
+        self.kl_coefficient = extra.get("kl_coefficient", self.kl_coefficient)
+        self.average = {name: value.to(device()) for name, value in extra.get("average", self.average).items()}
+        log.resume(checkpoints.step)
+        with progress("training with PPO", self.recipe.iterations - checkpoints.step) as bar:
+            for iteration in range(checkpoints.step + 1, self.recipe.iterations + 1):
+                step, texts = self.iterate(iteration)
+                log.add(step)
+                if self.recipe.show_texts:
+                    log.text("answers", iteration, "\n\n".join(texts[:4]))
+                if iteration % self.recipe.checkpoint_every == 0 and iteration < self.recipe.iterations:
+                    extra = {"kl_coefficient": self.kl_coefficient, "average": self.average}
+                    checkpoints.save(iteration, self.model, self.optimizer, self.schedule, extra)
+                bar.advance()
+                bar.say(f"training with PPO, reward {step.reward:+.2f}, KL {step.kl:.2f}")
+
+    def iterate(self, iteration: int) -> tuple[PPOStep, list[str]]:
+        """One rollout and its updates; returns what was measured and the answers."""
+        rate = float(self.schedule.get_last_lr()[0])
+        episodes = self.answer(iteration)
+        rollout = self.roll_out(episodes)
+        kl = (rollout.logprobs - rollout.reference).sum(1).mean().item()
+        losses = torch.stack(list(self.update(rollout, iteration)))
+        self.schedule.step()
+        losses = self.accelerator.reduce(losses, "sum")
+        step = measured(iteration, rollout, episodes, losses, kl, self.kl_coefficient, rate)
+        self.kl_coefficient = adapt(self.kl_coefficient, kl, self.recipe)
+        return step, [episode.text for episode in episodes]
+
+    def answer(self, iteration: int) -> list[Episode]:
+        """Draw and score the iteration's answers; each process its share, all get all of them."""
+        recipe, numbers = self.recipe, range(self.rank, self.recipe.episodes, self.processes)
+        first = (iteration - 1) * recipe.episodes
+        chosen = [self.prompts[in_turn(recipe.seed, len(self.prompts), first + number)] for number in numbers]
+        self.drawer.refresh(self.actor, iteration)
+        seeds = [(recipe.seed, ANSWERS, iteration, number) for number in numbers]
+        answers = self.drawer.draw([encoded.tokens for encoded in chosen], seeds)
+        texts = [text.strip() for text in self.actor.tokenizer.batch_decode(answers, skip_special_tokens=True)]
+        rewards = self.judge.rewards([encoded.prompt.messages for encoded in chosen], [[text] for text in texts])
+        mine = [
+            Episode(encoded.prompt.prompt_id, encoded.tokens, answer, text, reward, answer[-1:] == [self.drawer.stop])
+            for encoded, answer, text, (reward,) in zip(chosen, answers, texts, rewards, strict=True)
+        ]
+        gathered = gather_object(mine)
+        share = len(mine)
+        episodes = [gathered[owner * share + place] for place in range(share) for owner in range(self.processes)]
+        refuse_silence([episode.text for episode in episodes], iteration)
+        return episodes
+
+    def roll_out(self, episodes: Sequence[Episode]) -> Rollout:
+        """What policy, reference and value function think of the answers, and what follows from it.
+
+        In the very passes of the first epoch, so that its first ratio is exactly 1.
+        """
+        recipe, pad = self.recipe, self.actor.tokenizer.pad_token_id
+        tokens, real, mask = padded([one.prompt for one in episodes], [one.answer for one in episodes], pad)
+        rewards = torch.tensor([one.reward for one in episodes], device=device())
+        ended = torch.tensor([one.ended for one in episodes], device=device())
+        blank = torch.zeros(mask.shape, device=device())
+        rollout = Rollout(
+            prompt_ids=[one.prompt_id for one in episodes],
+            tokens=tokens,
+            real=real,
+            mask=mask,
+            scores=penalise(rewards, ended, recipe.missing_end_score),
+            **{name: blank.clone() for name in ("logprobs", "reference", "values", "advantages", "returns")},
         )
-        logits = output.logits[:, :-1].float() / temperature
-        answer = tokens[:, -length:].unsqueeze(-1)
-        logprobs = logits.log_softmax(-1).gather(-1, answer).squeeze(-1)
-        values = self.value(output.hidden_states[-1][:, -length - 1 : -1].float()).squeeze(-1)
-        return logprobs, values
+        for start in range(0, len(episodes), recipe.minibatch):
+            for rows in self.passes(np.arange(start, min(start + recipe.minibatch, len(episodes)))):
+                self.note(rollout, rows)
+        for name in ("logprobs", "reference", "values"):
+            setattr(rollout, name, self.accelerator.reduce(getattr(rollout, name), "sum"))
+        return credit(rollout, recipe, self.kl_coefficient)
+
+    def note(self, rollout: Rollout, rows: np.ndarray) -> None:
+        """Fill in log-probabilities and values of some rows."""
+        part = take(rollout, rows)
+        length = part.mask.shape[1]
+        with torch.no_grad():
+            logprobs, values = self.model(part.tokens, part.real, length, self.recipe.temperature)
+            reference, _ = self.model(part.tokens, part.real, length, self.recipe.temperature, reference=True)
+        rollout.logprobs[rows, :length] = logprobs * part.mask
+        rollout.values[rows, :length] = values * part.mask
+        rollout.reference[rows, :length] = reference * part.mask
+
+    def passes(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """This process's share of a minibatch, as many rows at once as there is memory for."""
+        mine = rows[self.rank :: self.processes]
+        size = self.recipe.rows_per_pass or len(mine)
+        for start in range(0, len(mine), size):
+            yield mine[start : start + size]
+
+    def update(self, rollout: Rollout, iteration: int) -> Iterator[Tensor]:
+        """Passes over the rollout in minibatches: the first in its own (drawn) order, the others shuffled anew."""
+        recipe = self.recipe
+        for epoch in range(recipe.epochs):
+            random = np.random.default_rng((recipe.seed, SHUFFLES, iteration, epoch))
+            order = random.permutation(recipe.episodes) if epoch else np.arange(recipe.episodes)
+            for start in range(0, recipe.episodes, recipe.minibatch):
+                batch = take(rollout, order[start : start + recipe.minibatch])
+                if recipe.whiten_over == "minibatch":
+                    batch = credit(batch, recipe, self.kl_coefficient)
+                yield self.descend(batch, (recipe.seed, DOCTORS, iteration, epoch, start))
+
+    def descend(self, batch: Rollout, seed: tuple[int, ...]) -> Tensor:
+        """One optimiser step on a minibatch; returns this process's share of its figures (`measured` names them)."""
+        recipe = self.recipe
+        figures = torch.zeros(4, device=device())
+        furthest = torch.zeros((), device=device())
+        passes = list(self.passes(np.arange(len(batch.prompt_ids))))
+        if self.replies:
+            with self.accelerator.no_sync(self.model):
+                self.accelerator.backward(recipe.ptx_coefficient * self.replies.loss(self.model, seed, self.rank))
+        for rows in passes:
+            part = take(batch, rows)
+            with nullcontext() if rows is passes[-1] else self.accelerator.no_sync(self.model):
+                logprobs, values = self.model(part.tokens, part.real, part.mask.shape[1], recipe.temperature)
+                policy, ratio, clipped = policy_loss(logprobs, part.logprobs, part.advantages, part.mask, recipe.clip)
+                value = value_loss(values, part.values, part.returns, part.mask, recipe.value_clip)
+                loss = policy + recipe.value_coefficient * value
+                refuse_not_finite(loss, part.prompt_ids, logprobs, values)
+                share = part.mask.sum() / batch.mask.sum()
+                self.accelerator.backward(loss * share * self.processes)
+            figures += share * torch.stack([policy.detach(), value.detach(), clipped, torch.zeros_like(clipped)])
+            furthest = torch.maximum(furthest, (ratio.detach() - 1).abs().max())
+        norm = self.accelerator.clip_grad_norm_(self.actor.trained().values(), recipe.max_grad_norm)
+        refuse_not_finite(norm, batch.prompt_ids)
+        if recipe.adam_epsilon_hat:
+            set_epsilon(self.optimizer, recipe.adam_epsilon)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        for name, weight in self.actor.trained().items() if recipe.ema else ():
+            self.average[name].lerp_(weight.detach(), 1 - recipe.ema)
+        return torch.cat([figures[:3], torch.stack([furthest, norm]) / self.processes])
+
+    def take_average(self) -> None:
+        """From now on the policy is the moving average of its weights, where one was kept."""
+        with torch.no_grad():
+            for name, weight in self.actor.trained().items() if self.average else ():
+                weight.copy_(self.average[name])
 
 
-def _train(actor: Actor, reward_model: RewardModel, prompts: Sequence[Prompt], recipe: PPORecipe) -> Iterator[PPOStep]:
-    weights = [weight for weight in actor.parameters() if weight.requires_grad]
-    optimizer = torch.optim.Adam(weights, lr=recipe.learning_rate, eps=recipe.adam_epsilon)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / recipe.iterations)
-    random = np.random.default_rng(recipe.seed)
-    stream = _shuffled(prompts, random)
-    kl_coefficient = recipe.kl_coefficient
-    with progress("training with PPO", recipe.iterations) as bar:
-        for iteration in range(1, recipe.iterations + 1):
-            chosen = [next(stream) for _ in range(recipe.episodes)]
-            rollout = roll_out(actor, reward_model, chosen, recipe, iteration)
-            kl = credit(rollout, recipe, kl_coefficient)
-            losses = list(_update(actor, rollout, optimizer, weights, recipe, random))
-            schedule.step()
-            step = _step(iteration, rollout, kl, kl_coefficient, losses)
-            _refuse_not_finite(step, chosen)
-            kl_coefficient = adapt(kl_coefficient, kl, recipe)
-            bar.advance()
-            bar.say(f"training with PPO, reward {step.reward:+.2f}, KL {step.kl:.2f}")
-            yield step
-
-
-def roll_out(
-    actor: Actor, reward_model: RewardModel, prompts: Sequence[Prompt], recipe: PPORecipe, iteration: int
-) -> Rollout:
-    """Draw one answer per prompt, cut it after its end, score it, and note what policy and reference thought of it."""
-    tokenizer = actor.tokenizer
-    coded = [encode_prompt(tokenizer, prompt.messages, recipe.max_prompt_tokens)[0] for prompt in prompts]
-    config = decoding_config(tokenizer, temperature=recipe.temperature, max_new_tokens=recipe.max_new_tokens)
-    with seeded(recipe.seed, 2, iteration):
-        query, real_query, answer = draw_tokens(actor.model, tokenizer, coded, config)
-    ends = answer.eq(tokenizer.eos_token_id)
-    mask = ends.cumsum(1) - ends.long() == 0
-    answer = answer.masked_fill(~mask, tokenizer.pad_token_id)
-    texts = [text.strip() for text in tokenizer.batch_decode(answer, skip_special_tokens=True)]
-    rewards = reward_model.rewards([prompt.messages for prompt in prompts], [[text] for text in texts])
-    tokens, real = torch.cat([query, answer], 1), torch.cat([real_query, mask.long()], 1)
-    opinions = zip(*_opinions(actor, tokens, real, recipe, mask), strict=True)
-    logprobs, values, reference = (torch.cat(parts) for parts in opinions)
-    blank = torch.zeros_like(values)
-    scores = penalise(torch.tensor(rewards, device=device()).squeeze(1), ends.any(1), recipe.missing_end_score)
-    return Rollout(tokens, real, mask, logprobs, reference, values, blank, blank, scores)
-
-
-def _opinions(
-    actor: Actor, tokens: Tensor, real: Tensor, recipe: PPORecipe, mask: Tensor
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Log-probabilities, values and the reference's log-probabilities, 0 after the end.
-
-    In the minibatches of the first epoch, so that its first ratio is exactly 1.
-    """
-    length = mask.shape[1]
-    with torch.no_grad():
-        for start in range(0, len(tokens), recipe.minibatch):
-            part = slice(start, start + recipe.minibatch)
-            logprobs, values = actor(tokens[part], real[part], length, recipe.temperature)
-            with actor.model.disable_adapter():
-                reference, _ = actor(tokens[part], real[part], length, recipe.temperature)
-            yield logprobs * mask[part], values * mask[part], reference * mask[part]
+def take(rollout: Rollout, rows: np.ndarray) -> Rollout:
+    """Some rows of a rollout, without the columns of padding that they do not need."""
+    places = torch.from_numpy(rows).to(device())
+    prompt = rollout.tokens.shape[1] - rollout.mask.shape[1]
+    first = int(rollout.real[places, :prompt].any(0).int().argmax())
+    length = int(rollout.mask[places].sum(1).max())
+    short = {name: getattr(rollout, name)[places, :length] for name in rollout.__struct_fields__[5:]}
+    return Rollout(
+        prompt_ids=[rollout.prompt_ids[row] for row in rows],
+        tokens=rollout.tokens[places, first : prompt + length],
+        real=rollout.real[places, first : prompt + length],
+        mask=rollout.mask[places, :length],
+        scores=rollout.scores[places],
+        **short,
+    )
 
 
 def penalise(scores: Tensor, ended: Tensor, missing_end_score: float | None) -> Tensor:
@@ -168,15 +280,16 @@ def penalise(scores: Tensor, ended: Tensor, missing_end_score: float | None) -> 
     return scores if missing_end_score is None else torch.where(ended, scores, missing_end_score)
 
 
-def credit(rollout: Rollout, recipe: PPORecipe, kl_coefficient: float) -> float:
-    """Fill in advantages and returns; returns the KL per answer in nats."""
+def credit(rollout: Rollout, recipe: PPORecipe, kl_coefficient: float) -> Rollout:
+    """The rollout with advantages and returns."""
     kl = rollout.logprobs - rollout.reference
     rewards = token_rewards(rollout.scores, kl, rollout.mask, kl_coefficient)
     if recipe.whiten_rewards:
         rewards = whiten(rewards, rollout.mask, shift=False)
-    advantages, rollout.returns = estimate(rewards, rollout.values, recipe.discount, recipe.gae_lambda)
-    rollout.advantages = whiten(advantages, rollout.mask, shift=True) if recipe.whiten_advantages else advantages
-    return kl.sum(1).mean().item()
+    advantages, returns = estimate(rewards, rollout.values, recipe.discount, recipe.gae_lambda)
+    if recipe.whiten_advantages:
+        advantages = whiten(advantages, rollout.mask, shift=True)
+    return msgspec.structs.replace(rollout, advantages=advantages, returns=returns)
 
 
 def token_rewards(scores: Tensor, kl: Tensor, mask: Tensor, kl_coefficient: float) -> Tensor:
@@ -236,56 +349,47 @@ def adapt(kl_coefficient: float, kl: float, recipe: PPORecipe) -> float:
     return kl_coefficient * (1 + error * recipe.episodes / recipe.kl_horizon)
 
 
-def _update(
-    actor: Actor,
+def set_epsilon(optimizer: Any, epsilon: float) -> None:
+    """Adam's epsilon as TensorFlow takes it: added before the bias of the second moment is corrected.
+
+    Kingma and Ba (arXiv 1412.6980), before section 2.1: PyTorch's epsilon is TensorFlow's over sqrt(1 - beta2^t).
+    """
+    for group in optimizer.param_groups:
+        taken = optimizer.state.get(group["params"][0], {}).get("step", 0)
+        group["eps"] = epsilon / float(1 - group["betas"][1] ** (taken + 1)) ** 0.5
+
+
+def in_turn(seed: int, count: int, index: int) -> int:
+    """The place of the `index`-th prompt to answer: all of them once in a shuffled order, then in another."""
+    turn, place = divmod(index, count)
+    return int(np.random.default_rng((seed, PROMPTS, turn)).permutation(count)[place])
+
+
+def measured(
+    iteration: int,
     rollout: Rollout,
-    optimizer: torch.optim.Optimizer,
-    weights: Sequence[Tensor],
-    recipe: PPORecipe,
-    random: np.random.Generator,
-) -> Iterator[Losses]:
-    """Passes over the rollout in minibatches: the first in its own order, the others shuffled anew."""
-    for epoch in range(recipe.epochs):
-        order = random.permutation(recipe.episodes) if epoch else np.arange(recipe.episodes)
-        for start in range(0, recipe.episodes, recipe.minibatch):
-            part = torch.from_numpy(order[start : start + recipe.minibatch]).to(device())
-            mask, old_values = rollout.mask[part], rollout.values[part]
-            logprobs, values = actor(rollout.tokens[part], rollout.real[part], mask.shape[1], recipe.temperature)
-            policy, ratio, clipped = policy_loss(
-                logprobs, rollout.logprobs[part], rollout.advantages[part], mask, recipe.clip
-            )
-            value = value_loss(values, old_values, rollout.returns[part], mask, recipe.value_clip)
-            descend(policy + recipe.value_coefficient * value, optimizer, weights, recipe.max_grad_norm)
-            yield Losses(policy.item(), value.item(), clipped.item(), (ratio - 1).abs().max().item())
-
-
-def _step(iteration: int, rollout: Rollout, kl: float, kl_coefficient: float, losses: Sequence[Losses]) -> PPOStep:
-    def over(name: str) -> float:
-        return round(float(np.mean([getattr(loss, name) for loss in losses])), 6)
-
+    episodes: Sequence[Episode],
+    losses: Tensor,
+    kl: float,
+    kl_coefficient: float,
+    rate: float,
+) -> PPOStep:
+    """The line of `history.jsonl`; `losses` is (steps, 5): policy, value, share clipped, ratio's deviation, norm."""
+    policy, value, clipped, _, norm = (round(figure, 6) for figure in losses.mean(0).tolist())
+    lengths = rollout.mask.sum(1).float()
     return PPOStep(
         iteration=iteration,
         reward=round(rollout.scores.mean().item(), 6),
         kl=round(kl, 6),
         kl_coefficient=round(kl_coefficient, 6),
-        length=round(rollout.mask.sum(1).float().mean().item(), 6),
-        policy_loss=over("policy"),
-        value_loss=over("value"),
-        clip_fraction=over("clipped"),
-        first_ratio_deviation=losses[0].ratio_deviation,
+        length=round(lengths.mean().item(), 6),
+        ended=sum(one.ended for one in episodes) / len(episodes),
+        repetition=round(repetition([one.answer for one in episodes]), 6),
+        entropy=round((-rollout.logprobs.sum() / lengths.sum()).item(), 6),
+        policy_loss=policy,
+        value_loss=value,
+        clip_fraction=clipped,
+        gradient_norm=norm,
+        learning_rate=rate,
+        first_ratio_deviation=losses[0, 3].item(),
     )
-
-
-def _shuffled(prompts: Sequence[Prompt], random: np.random.Generator) -> Iterator[Prompt]:
-    while True:
-        for place in random.permutation(len(prompts)):
-            yield prompts[place]
-
-
-def _refuse_not_finite(step: PPOStep, prompts: Sequence[Prompt]) -> None:
-    if not np.isfinite([step.reward, step.kl, step.policy_loss, step.value_loss]).all():
-        names = ", ".join(sorted({prompt.prompt_id for prompt in prompts}))
-        raise ZhongjingError(
-            f"a loss is not a finite number in iteration {step.iteration}, prompts {names}",
-            hint="lower learning_rate, or look at these prompts; nothing was written",
-        )

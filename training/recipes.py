@@ -69,6 +69,7 @@ class Lora(_Options, kw_only=True, frozen=True):
 class RunOptions(_Options, kw_only=True, frozen=True):
     """How a training run is kept and shown; none of it changes the result."""
 
+    output: Annotated[Path, _help("folder to write")]
     checkpoint_every: Annotated[Count, _help("steps (of PPO: iterations) between checkpoints")] = 20
     log_to: Annotated[tuple[Literal["tensorboard", "wandb"], ...], _help("who is told of every step")] = (
         "tensorboard",
@@ -134,28 +135,53 @@ class RewardRecipe(RunOptions, kw_only=True, frozen=True):
     seed: Annotated[Natural, _help("seed of the head, the adapters and the order of prompts")] = 0
 
 
+class Server(_Options, kw_only=True, frozen=True):
+    """A vLLM or other OpenAI-compatible server that answers for the policy. It is given the policy's adapter before
+    every rollout (vLLM: --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True)."""
+
+    url: Annotated[str, Meta(pattern="^https?://", description="its root, say http://127.0.0.1:8000/v1")]
+    adapters: Annotated[Path, _help("folder for the adapters; the server sees it under the same path")]
+    api_key_variable: Annotated[str | None, _help("environment variable that holds the key")] = None
+    connections: Annotated[Count, _help("answers asked for at once")] = 32
+    timeout: Annotated[Positive, _help("seconds to wait for one answer")] = 600.0
+
+
 class PPORecipe(RunOptions, kw_only=True, frozen=True):
     """PPO against a reward model, after InstructGPT (arXiv 2203.02155) and the N implementation details
-    of RLHF with PPO (Huang et al., 2023), whose values are the defaults where there is no comment."""
+    of RLHF with PPO (Huang et al., 2023 and 2024), whose values are the defaults where there is no comment."""
 
     prompts: Annotated[Path, _help("prompts.jsonl")]
-    output: Annotated[Path, _help("folder to write")]
     model: Annotated[Model, _help("the policy to start from; it is also the reference")]
-    reward_model: Annotated[Path, _help("folder written by `train reward`")]
+    reward_model: Annotated[Path, _help("folder written by `train reward`; shares the base where it was trained on it")]
     held_out: Annotated[OpenShare, _help("share of prompts kept for the evaluation, whole dialogues")] = 0.25
     samples: Annotated[Count, _help("answers per held-out prompt, before and after")] = 4
+
     iterations: Annotated[Count, _help("rollouts, each followed by `epochs` of updates")] = 100
-    episodes: Annotated[Count, _help("answers per rollout")] = 64
+    episodes: Annotated[Count, _help("answers per rollout, over all processes")] = 64
     epochs: Annotated[Count, _help("passes over one rollout")] = 4
-    minibatch: Annotated[Count, _help("answers per optimiser step")] = 16
-    lora: Annotated[Lora, _help("adapters of the policy; without them the model is the reference")] = Lora()
-    learning_rate: Annotated[Positive, _help("of adapters and value head; falls linearly to 0")] = 1e-4
+    minibatch: Annotated[Count, _help("answers per optimiser step, over all processes")] = 16
+    rows_per_pass: Annotated[Count | None, _help("answers per forward pass: less memory, same result")] = None
+    gradient_checkpointing: Annotated[bool, _help("compute activations twice: less memory, same result")] = False
+    precision: Annotated[Literal["auto", "float32", "bf16"], _help("auto: bf16 on a GPU that knows it")] = "auto"
+
+    lora: Annotated[Lora | None, _help("adapters; without them the model is the reference. null trains all")] = Lora()
+    value_adapter: Annotated[bool, _help("an adapter for the value function, too; false: a head on the policy")] = True
+    value_start: Annotated[Literal["zero", "reward"], _help("value: 0 at first, or what the reward model says")] = (
+        "zero"
+    )
+    learning_rate: Annotated[Positive, _help("of all that is trained; falls linearly to 0")] = 1e-4
     adam_epsilon: Annotated[Positive, _help("Adam's epsilon")] = 1e-5
+    adam_epsilon_hat: Annotated[bool, _help("epsilon as TensorFlow's Adam takes it: gentler first steps")] = False
     max_grad_norm: Annotated[Positive, _help("gradients are clipped to this norm")] = 1.0
+    ema: Annotated[OpenShare | None, _help("decay of the moving average that is kept as the policy; null: none")] = None
+
     temperature: Annotated[Positive, _help("of the rollout; logits are divided by it in training, too")] = 0.7
     max_new_tokens: Annotated[Count, _help("an answer is cut here")] = 256
     max_prompt_tokens: Annotated[Count, _help("longer prompts lose their oldest turns")] = 1024
+    stop_token: Annotated[str | None, _help("an answer is cut after it, say 。; null: at the end of sequence")] = None
     missing_end_score: Annotated[float | None, _help("score of an answer that never ends; null: its own score")] = -1.0
+    server: Annotated[Server | None, _help("who draws the answers; null: transformers, in this process")] = None
+
     kl_coefficient: Annotated[NotNegative, _help("weight of the per-token KL penalty")] = 0.05
     kl_target: Annotated[Positive | None, _help("KL per answer that the weight adapts to; null: fixed weight")] = None
     kl_horizon: Annotated[Positive, _help("answers over which the weight adapts")] = 10_000.0
@@ -166,7 +192,16 @@ class PPORecipe(RunOptions, kw_only=True, frozen=True):
     value_coefficient: Annotated[NotNegative, _help("weight of the value loss")] = 0.1
     whiten_rewards: Annotated[bool, _help("scale per-token rewards to variance 1, keeping their mean")] = False
     whiten_advantages: Annotated[bool, _help("shift and scale advantages to mean 0, variance 1")] = True
+    whiten_over: Annotated[Literal["rollout", "minibatch"], _help("what mean and variance are taken over")] = "rollout"
+    ptx: Annotated[Path | None, _help("data set version whose doctors stay likely (PPO-ptx); null: none")] = None
+    ptx_coefficient: Annotated[Positive, _help("weight of its mean negative log-likelihood per token")] = 27.8
     seed: Annotated[Natural, _help("seed of the split, the draws and the adapters")] = 0
+
+    def __post_init__(self) -> None:
+        if self.server and not self.lora:
+            raise ValueError("a server is given adapters before every rollout: set `lora`, or leave `server` out")
+        if self.value_start == "reward" and not (self.lora and self.value_adapter):
+            raise ValueError("value_start: reward needs `lora` and `value_adapter: true`")
 
 
 Recipe = TypeVar("Recipe", GenerateRecipe, RewardRecipe, PPORecipe)

@@ -39,7 +39,7 @@ def write_run_report(
 ) -> None:
     """Write the page of a run: its own `sections`, then curves, recipe and data."""
     every = [*sections, _curves(curves, history), _recipe(recipe), _data(inputs)]
-    write_page(path, title=title, subtitle=path.parent.name, notices=list(notices), tiles=tiles, sections=every)
+    write_page(path, title=title, subtitle=recipe.output.name, notices=list(notices), tiles=tiles, sections=every)
 
 
 def _curves(curves: Sequence[Curve], history: Sequence[Any]) -> Section:

@@ -36,12 +36,12 @@ class Normalisation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RewardModel:
-    """A folder written by `train reward`, loaded."""
+    """A folder written by `train reward`; `loaded` is its model and tokenizer where they are at hand already."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, loaded: tuple[Any, Any] | None = None) -> None:
         read_manifest(folder, KIND)
         self.normalisation = _read_normalisation(folder / NORMALISATION)
-        self.model, self.tokenizer = load_classifier(folder, self.normalisation.attention)
+        self.model, self.tokenizer = loaded or load_classifier(folder, self.normalisation.attention)
 
     def rewards(self, prompts: Sequence[Sequence[Message]], answers: Sequence[Sequence[str]]) -> list[list[float]]:
         """Normalised rewards of each prompt's answers."""

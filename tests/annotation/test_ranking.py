@@ -7,12 +7,10 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from annotation.decisions import Ranking
 from annotation.errors import ConflictError, InvalidError, NotFoundError
 from annotation.judgements import judged_tasks
-from annotation.models import Assignment, Campaign, Task
-from annotation.ranking import Decision
-from annotation.ranking import submit as store
+from annotation.models import Assignment, Ranking
+from annotation.ranking import submit_ranking
 
 
 def weak_orders(items):
@@ -36,28 +34,25 @@ def task(database, made):
     with database.write() as session:
         expert = made.person(session)
         made.person(session, "王医生")
-        made.campaign(session, experts=["李医生", "王医生"], overlap=2, prompts=2)
+        made.campaign(session, experts=["李医生", "王医生"], overlap=2, prompts=2, dimensions=["overall", "safety"])
         assignment = session.scalars(select(Assignment).where(Assignment.expert_id == expert.id)).first()
         return assignment.id, expert.id, assignment.shown
 
 
 def submit(database, task, tiers=None, **changes):
     assignment_id, expert_id, shown = task
-    orders = {"overall": tiers if tiers is not None else [[label] for label, _ in shown]}
     values = {
         "assignment_id": assignment_id,
         "expert_id": expert_id,
-        "decision": changes.pop("decision", None) or Decision(orders=orders),
+        "dimension": "overall",
+        "tiers": tiers if tiers is not None else [[label] for label, _ in shown],
         "key": "key-1",
         "seconds": 12.5,
         **changes,
     }
     with database.write() as session:
-        submission = store(session, **values)
-        ranking = session.scalar(
-            select(Ranking).where(Ranking.assignment_id == assignment_id, Ranking.version == submission.version)
-        )
-        return submission.id, submission.version, ranking.tiers if ranking else None
+        ranking = submit_ranking(session, **values)
+        return ranking.id, ranking.version, ranking.tiers
 
 
 def test_all_75_orders_of_four_come_back_exactly(database, task):
@@ -67,9 +62,9 @@ def test_all_75_orders_of_four_come_back_exactly(database, task):
     for number, order in enumerate(orders):
         stored = submit(database, task, [[label[output] for output in tier] for tier in order], key=f"key-{number}")
         with database.read() as session:
-            kept = session.scalar(select(Ranking).where(Ranking.version == number + 1))
+            kept = session.get(Ranking, stored[0])
             assert kept.tiers == [list(tier) for tier in order]
-            assert stored[1:] == (number + 1, kept.tiers)
+            assert kept.version == number + 1
 
 
 def test_sending_twice_stores_once(database, task):
@@ -83,7 +78,7 @@ def test_one_key_for_two_decisions_is_a_conflict(database, task):
     with pytest.raises(ConflictError):
         submit(database, task, [[label for label, _ in task[2]]])
     with pytest.raises(ConflictError):
-        submit(database, task, decision=Decision(verdict="cannot_judge", reason="other"))
+        submit(database, task, dimension="safety")
 
 
 def test_an_edit_is_a_new_version_and_the_old_one_stays(database, task):
@@ -91,18 +86,14 @@ def test_an_edit_is_a_new_version_and_the_old_one_stays(database, task):
     second = submit(database, task, [[label for label, _ in task[2]]], key="key-2")
     assert (first[1], second[1]) == (1, 2)
     with database.read() as session:
-        assert [row.tiers for row in session.scalars(select(Ranking).order_by(Ranking.version))] == [
-            first[2],
-            second[2],
-        ]
+        assert session.get(Ranking, first[0]).tiers == first[2]
 
 
-@pytest.mark.parametrize("table", ["rankings", "submissions"])
-@pytest.mark.parametrize("statement", ["UPDATE {} SET seconds = 1", "DELETE FROM {}"])
-def test_a_ranking_never_changes(database, task, table, statement):
+@pytest.mark.parametrize("statement", ["UPDATE rankings SET seconds = 1", "DELETE FROM rankings"])
+def test_a_ranking_never_changes(database, task, statement):
     submit(database, task)
     with pytest.raises(DBAPIError), database.write() as session:
-        session.execute(text(statement.format(table)))
+        session.execute(text(statement))
 
 
 def test_only_a_permutation_of_what_was_shown_is_a_ranking(database, task):
@@ -127,9 +118,9 @@ def test_only_a_permutation_of_what_was_shown_is_a_ranking(database, task):
         {"seconds": -1.0},
         {"seconds": float("inf")},
         {"key": ""},
-        {"key": "x" * 85},
+        {"key": "x" * 101},
         {"key": "a\x00b"},
-        {"decision": Decision(orders={})},
+        {"dimension": "fluency"},
     ],
 )
 def test_bad_values_are_refused(database, task, changes):
@@ -142,6 +133,17 @@ def test_another_experts_task_does_not_exist(database, task):
         submit(database, task, expert_id=task[1] + 1)
     with pytest.raises(NotFoundError):
         submit(database, task, assignment_id=10**15)
+
+
+def test_a_task_is_complete_when_every_dimension_is_ranked(database, task):
+    def completed():
+        with database.read() as session:
+            return session.get(Assignment, task[0]).completed_at is not None
+
+    submit(database, task)
+    assert not completed()
+    submit(database, task, dimension="safety", key="key-2")
+    assert completed()
 
 
 def test_two_at_once_with_one_key_store_one_ranking(database, task):
@@ -183,6 +185,8 @@ def test_judgements_are_the_newest_version(database, task):
     submit(database, task, together, key="key-2")
     with database.read() as session:
         assignment = session.get(Assignment, task[0])
+        from annotation.models import Campaign, Task
+
         campaign = session.get(Campaign, assignment.campaign_id)
         prompt_id = session.get(Task, assignment.task_id).prompt_id
         judged = {row.prompt.prompt_id: row for row in judged_tasks(session, campaign)}[prompt_id]

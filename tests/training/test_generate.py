@@ -9,7 +9,8 @@ import training.generate
 from corpus.records import ModelOutput, Prompt
 from foundation.errors import ZhongjingError
 from foundation.jsonl import read_records, write_records
-from training.generate import decoding_config, draw_texts, generate, read_prompts
+from training.drawing import decoding_config, draw_texts
+from training.generate import generate, read_prompts
 from training.models import encode_prompt, load_causal
 from training.recipes import Answerer, GenerateRecipe
 

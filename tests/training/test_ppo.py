@@ -16,25 +16,10 @@ from foundation.errors import ZhongjingError
 from foundation.jsonl import read_records, write_records
 from foundation.manifest import read_manifest
 from training.generate import read_prompts
-from training.models import load_causal
 from training.policy import SamplePair, hold_out
-from training.ppo import (
-    Actor,
-    adapt,
-    credit,
-    estimate,
-    penalise,
-    policy_loss,
-    roll_out,
-    token_rewards,
-    train_ppo,
-    value_loss,
-    whiten,
-)
+from training.ppo import adapt, estimate, penalise, policy_loss, token_rewards, train_ppo, value_loss, whiten
 from training.recipes import Lora, Model, PPORecipe, RewardRecipe
-from training.reward import adapted, train_reward
-from training.runtime import seeded
-from training.scoring import RewardModel
+from training.reward import train_reward
 
 
 @pytest.fixture(scope="module")
@@ -156,43 +141,6 @@ def test_the_kl_weight_follows_its_target(recipe: PPORecipe) -> None:
     assert adapt(0.1, 9.0, msgspec.structs.replace(recipe, kl_target=None)) == 0.1
 
 
-@pytest.fixture
-def actor(tiny: Path) -> Actor:
-    with seeded(0):
-        model, tokenizer = load_causal(tiny)
-        return Actor(adapted(model, Lora(rank=4), task="CAUSAL_LM"), tokenizer)
-
-
-def test_a_rollout_before_any_step(recipe: PPORecipe, actor: Actor, prompts_file: Path, reward_folder: Path) -> None:
-    recipe = msgspec.structs.replace(recipe, max_new_tokens=20, missing_end_score=-1.0)
-    rollout = roll_out(actor, RewardModel(reward_folder), read_prompts(prompts_file)[:16], recipe, 1)
-    assert credit(rollout, recipe, 0.05) == 0.0
-    length = rollout.mask.shape[1]
-    answers = rollout.tokens[:, -length:]
-    end, pad = actor.tokenizer.eos_token_id, actor.tokenizer.pad_token_id
-    for answer, mask, score in zip(answers, rollout.mask, rollout.scores, strict=True):
-        ends = answer.eq(end).nonzero()
-        stop = int(ends[0]) + 1 if len(ends) else length
-        assert mask.tolist() == [place < stop for place in range(length)]
-        assert answer[stop:].eq(pad).all()
-        assert len(ends) or score == -1.0
-    for values in (rollout.logprobs, rollout.values, rollout.advantages, rollout.returns):
-        assert not values[~rollout.mask].any()
-
-
-def test_logprobs_are_of_logits_over_temperature_and_blind_to_padding(actor: Actor) -> None:
-    tokens = torch.tensor([[1, 5, 40, 41, 6, 42, 43, 44]])
-    padded = torch.cat([torch.zeros(1, 3, dtype=torch.long), tokens], 1)
-    real = padded.ne(0).long()
-    with torch.no_grad():
-        plain, _ = actor(tokens, torch.ones_like(tokens), 3, 0.7)
-        shifted, _ = actor(padded, real, 3, 0.7)
-        logits = actor.model(input_ids=tokens).logits[0, 4:7] / 0.7
-    expected = logits.log_softmax(-1)[range(3), [42, 43, 44]]
-    assert plain[0].tolist() == pytest.approx(expected.tolist(), abs=1e-5)
-    assert shifted[0].tolist() == pytest.approx(expected.tolist(), abs=1e-5)
-
-
 def test_the_mean_reward_rises(recipe: PPORecipe, tiny: Path) -> None:
     result = train_ppo(recipe)
     metrics = result.metrics
@@ -212,8 +160,8 @@ def test_the_mean_reward_rises(recipe: PPORecipe, tiny: Path) -> None:
 
 def test_the_same_seed_gives_the_same_bytes(recipe: PPORecipe, tmp_path: Path) -> None:
     for name in "ab":
-        train_ppo(msgspec.structs.replace(recipe, iterations=2, samples=1, output=tmp_path / name))
-    assert read_manifest(tmp_path / "a").sha256 == read_manifest(tmp_path / "b").sha256
+        train_ppo(msgspec.structs.replace(recipe, iterations=2, samples=1, output=tmp_path / name / "policy"))
+    assert read_manifest(tmp_path / "a" / "policy").sha256 == read_manifest(tmp_path / "b" / "policy").sha256
 
 
 def test_all_options_together(recipe: PPORecipe) -> None:
@@ -233,7 +181,7 @@ def test_all_options_together(recipe: PPORecipe) -> None:
 
 
 def test_a_loss_that_is_no_number_stops_with_the_prompts(recipe: PPORecipe) -> None:
-    with pytest.raises(ZhongjingError, match=r"not a finite number in iteration 1, prompts p-"):
+    with pytest.raises(ZhongjingError, match=r"not a finite number, prompts p-"):
         train_ppo(msgspec.structs.replace(recipe, learning_rate=1e30, samples=1))
     assert not recipe.output.exists()
 
