@@ -11,9 +11,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from annotation.consensus import count_votes
-from annotation.judgements import JudgedTask, judged_tasks
+from annotation.judgements import JudgedTask, counts, judged_tasks
 from annotation.measures import kendall_w, krippendorff_alpha, mean, pair_counts, tau_b
-from annotation.models import Assignment, Campaign, User
+from annotation.models import Assignment, Campaign, Task, User
 from corpus.records import Tiers
 
 LOWEST_W = 0.5
@@ -124,8 +124,9 @@ def _compare(one: str, other: str, shared: Sequence[tuple[Tiers, Tiers]]) -> Pai
 def _experts(
     session: Session, campaign: Campaign, tasks: Sequence[JudgedTask], pairs: Sequence[PairAgreement], dimension: str
 ) -> list[ExpertAgreement]:
-    counts = select(Assignment.expert_id, func.count()).where(Assignment.campaign_id == campaign.id)
-    assigned = {row[0]: row[1] for row in session.execute(counts.group_by(Assignment.expert_id))}
+    given = select(Assignment.expert_id, func.count()).join(Task, Task.id == Assignment.task_id)
+    given = given.where(Assignment.campaign_id == campaign.id, counts()).group_by(Assignment.expert_id)
+    assigned = {row[0]: row[1] for row in session.execute(given)}
     judgements = [j for task in tasks for j in task.judgements if j.dimension == dimension]
     rows = []
     for user in sorted(session.scalars(select(User).where(User.id.in_(assigned))), key=lambda user: user.name):

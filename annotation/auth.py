@@ -12,8 +12,9 @@ from pwdlib import PasswordHash
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, joinedload
 
+from annotation.base import now
 from annotation.errors import RefusedError
-from annotation.models import Login, LoginFailure, User, now
+from annotation.models import Login, LoginFailure, User
 
 LOGIN_LASTS = timedelta(hours=12)
 FAILURES, WINDOW = 5, timedelta(minutes=15)

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import random
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from annotation.assignments import fill
+from annotation.base import now
+from annotation.decisions import DIMENSIONS, GoldOrder, Repeat
+from annotation.drafts import draft_gold, draft_tasks
 from annotation.errors import ConflictError, InvalidError, NotFoundError
-from annotation.models import DIMENSIONS, Answer, Assignment, Campaign, Task, User
-from annotation.pairing import pair_up
+from annotation.gold import Gold
+from annotation.guideline import Guideline, default_guideline, store_guideline
+from annotation.judgements import counts
+from annotation.models import Answer, Assignment, Campaign, Task, User
 from corpus.records import ModelOutput, Prompt
 
-GUIDELINE = "safety>professionalism>fluency/1"
-FEWEST_ANSWERS, MOST_ANSWERS = 2, 9
-
-
-class TaskDraft(msgspec.Struct, frozen=True):
-    """A prompt with its distinct answers, each with the outputs merged into it."""
-
-    prompt: Prompt
-    answers: list[tuple[ModelOutput, list[str]]]
+MOST_REPEATED = 0.5
+DAILY_GOAL, BREAK_MINUTES = 40, 45
 
 
 def create_campaign(
@@ -36,64 +31,43 @@ def create_campaign(
     experts: Sequence[str],
     overlap: int,
     seed: int,
-    guideline_version: str = GUIDELINE,
+    guideline: Guideline | None = None,
     dimensions: Sequence[str] = ("overall",),
+    gold: Sequence[Gold] = (),
+    repeats: float = 0.0,
+    daily_goal: int = DAILY_GOAL,
+    break_minutes: int = BREAK_MINUTES,
 ) -> Campaign:
     """Make a task of every prompt with 2 to 9 distinct answers and give each to `overlap` of `experts` (names).
 
-    What was not made a task is in `Campaign.left_out` as [id, reason].
+    Every expert gets all of `gold`, and `repeats`, a share of the tasks, once more. What was not made a task is in
+    `Campaign.left_out` as [id, reason].
     """
     people = _people(session, experts)
-    _check_options(session, name, len(people), overlap, dimensions)
-    drafts, left_out = draft_tasks(prompts, outputs)
-    if not drafts:
-        raise InvalidError("no_tasks", "no prompt has two different answers", hint="check that the prompt ids match")
+    rule = guideline or default_guideline()
     campaign = Campaign(
         name=name,
         overlap=overlap,
-        guideline_version=guideline_version,
+        guideline_version=rule.version,
         seed=seed,
-        dimensions=list(dimensions),
-        left_out=left_out,
+        dimensions=[dimension for dimension in DIMENSIONS if dimension in dimensions],
+        left_out=[],
+        daily_goal=daily_goal,
+        break_minutes=break_minutes,
     )
+    _check(session, campaign, len(people), dimensions, repeats)
+    tests = {row.prompt.prompt_id for row in gold}
+    drafts, campaign.left_out[:] = draft_tasks(
+        [prompt for prompt in prompts if prompt.prompt_id not in tests],
+        [output for output in outputs if output.prompt_id not in tests],
+    )
+    if not drafts:
+        raise InvalidError("no_tasks", "no prompt has two different answers", hint="check that the prompt ids match")
+    store_guideline(session, rule)
     session.add(campaign)
     session.flush()
-    tasks = [_task(campaign, position, draft) for position, draft in enumerate(drafts)]
-    session.add_all(tasks)
-    session.flush()
-    session.add_all(_assignments(campaign, tasks, people))
-    session.flush()
+    fill(session, campaign, drafts, [draft_gold(row) for row in gold], people, repeats)
     return campaign
-
-
-def draft_tasks(
-    prompts: Iterable[Prompt], outputs: Iterable[ModelOutput]
-) -> tuple[list[TaskDraft], list[tuple[str, str]]]:
-    """Match outputs to prompts and merge answers of the same text; second, what is left out as (id, reason)."""
-    left_out: list[tuple[str, str]] = []
-    known: dict[str, Prompt] = {}
-    for prompt in prompts:
-        reason = "duplicate_prompt" if prompt.prompt_id in known else _prompt_fault(prompt)
-        if reason:
-            left_out.append((prompt.prompt_id, reason))
-        else:
-            known[prompt.prompt_id] = prompt
-    answers: dict[str, dict[str, ModelOutput]] = defaultdict(dict)
-    for output in outputs:
-        reason = _output_fault(output, known, answers[output.prompt_id])
-        if reason:
-            left_out.append((output.output_id, reason))
-        else:
-            answers[output.prompt_id][output.output_id] = output
-    drafts = []
-    for prompt_id, prompt in known.items():
-        merged = _merge(answers[prompt_id].values())
-        if FEWEST_ANSWERS <= len(merged) <= MOST_ANSWERS:
-            drafts.append(TaskDraft(prompt, merged))
-        else:
-            reason = "fewer_than_2_answers" if len(merged) < FEWEST_ANSWERS else "more_than_9_answers"
-            left_out.append((prompt_id, reason))
-    return drafts, left_out
 
 
 def find_campaign(session: Session, name: str | None = None) -> Campaign:
@@ -111,11 +85,34 @@ def find_campaign(session: Session, name: str | None = None) -> Campaign:
     return campaigns[0]
 
 
+def close_campaign(session: Session, campaign: Campaign) -> None:
+    """Let nobody rank in it any more; what is stored stays."""
+    if campaign.closed_at is not None:
+        raise ConflictError("closed", f"the campaign {campaign.name} is closed already")
+    campaign.closed_at = now()
+    session.flush()
+
+
 def sizes(session: Session, campaign: Campaign) -> tuple[int, int]:
-    """How many tasks and how many assignments a campaign has."""
-    tasks = select(func.count()).where(Task.campaign_id == campaign.id)
-    assignments = select(func.count()).where(Assignment.campaign_id == campaign.id)
-    return session.scalar(tasks) or 0, session.scalar(assignments) or 0
+    """How many tasks of its own a campaign has, and how many assignments of them."""
+    tasks = select(func.count()).where(Task.campaign_id == campaign.id, counts())
+    assignments = select(func.count()).select_from(Assignment).join(Task, Task.id == Assignment.task_id)
+    return session.scalar(tasks) or 0, session.scalar(assignments.where(Task.campaign_id == campaign.id, counts())) or 0
+
+
+def tests_in(session: Session, campaign: Campaign) -> tuple[int, int]:
+    """How many gold tasks and how many repeats are among a campaign's tasks."""
+    of_campaign = Task.campaign_id == campaign.id
+    gold = select(func.count()).select_from(GoldOrder).join(Task, Task.id == GoldOrder.task_id).where(of_campaign)
+    repeats = select(func.count()).select_from(Repeat).join(Task, Task.id == Repeat.task_id).where(of_campaign)
+    return session.scalar(gold) or 0, session.scalar(repeats) or 0
+
+
+def naming_models(session: Session, campaign: Campaign) -> list[tuple[str, str]]:
+    """The answers that give their model away, as (output id, the words that do)."""
+    query = select(Answer.output_id, Answer.names_model).join(Task, Task.id == Answer.task_id)
+    found = query.where(Task.campaign_id == campaign.id, Answer.names_model.is_not(None), counts())
+    return [(output_id, words) for output_id, words in session.execute(found.order_by(Answer.output_id)) if words]
 
 
 def _existing(session: Session) -> str:
@@ -135,69 +132,18 @@ def _people(session: Session, names: Sequence[str]) -> list[User]:
     return [found[name] for name in wanted]
 
 
-def _check_options(session: Session, name: str, experts: int, overlap: int, dimensions: Sequence[str]) -> None:
-    if not 1 <= len(name) <= 100:
-        raise InvalidError("name", "a campaign's name has 1 to 100 characters")
-    if not 1 <= overlap <= experts:
-        raise InvalidError("overlap", f"an overlap of {overlap} is impossible with {experts} experts")
+def _check(session: Session, campaign: Campaign, experts: int, dimensions: Sequence[str], repeats: float) -> None:
+    if not 1 <= len(campaign.name) <= 100 or not campaign.name.isprintable():
+        raise InvalidError("name", "a campaign's name has 1 to 100 printable characters")
+    if not 1 <= campaign.overlap <= experts:
+        raise InvalidError("overlap", f"an overlap of {campaign.overlap} is impossible with {experts} experts")
     if "overall" not in dimensions or not set(dimensions) <= set(DIMENSIONS):
         raise InvalidError("dimensions", f"dimensions are overall and any of {', '.join(DIMENSIONS[1:])}")
-    if session.scalar(select(func.count()).where(Campaign.name == name)):
-        raise ConflictError("campaign_exists", f"there is a campaign {name} already", hint="choose another --name")
-
-
-def _prompt_fault(prompt: Prompt) -> str | None:
-    if not prompt.messages or prompt.messages[-1].role != "user":
-        return "prompt_without_question"
-    return "bad_text" if b"\\u0000" in msgspec.json.encode(prompt) else None
-
-
-def _output_fault(output: ModelOutput, known: dict[str, Prompt], seen: dict[str, ModelOutput]) -> str | None:
-    if output.prompt_id not in known:
-        return "unknown_prompt"
-    if output.output_id in seen:
-        return "duplicate_output"
-    if not output.text.strip():
-        return "empty_answer"
-    return "bad_text" if "\x00" in output.text + output.model + output.output_id else None
-
-
-def _merge(outputs: Iterable[ModelOutput]) -> list[tuple[ModelOutput, list[str]]]:
-    """Distinct answers by output id; of answers alike but for white space the smallest id stands for all."""
-    same: dict[str, list[ModelOutput]] = defaultdict(list)
-    for output in sorted(outputs, key=lambda output: output.output_id):
-        same["".join(output.text.split())].append(output)
-    return [(first, [other.output_id for other in others]) for first, *others in same.values()]
-
-
-def _task(campaign: Campaign, position: int, draft: TaskDraft) -> Task:
-    answers = [
-        Answer(output_id=output.output_id, text=output.text, model=output.model, merged=merged)
-        for output, merged in draft.answers
-    ]
-    prompt = msgspec.to_builtins(draft.prompt)
-    return Task(
-        campaign_id=campaign.id, position=position, prompt_id=draft.prompt.prompt_id, prompt=prompt, responses=answers
-    )
-
-
-def _assignments(campaign: Campaign, tasks: Sequence[Task], people: Sequence[User]) -> Iterable[Assignment]:
-    plan = pair_up(len(tasks), len(people), campaign.overlap, campaign.seed)
-    for task, seats in zip(tasks, plan, strict=True):
-        output_ids = [answer.output_id for answer in task.responses]
-        for expert in (people[seat] for seat in seats):
-            yield Assignment(
-                task_id=task.id,
-                campaign_id=campaign.id,
-                expert_id=expert.id,
-                position=task.position,
-                shown=shuffled(campaign.seed, expert.name, task.prompt_id, output_ids),
-            )
-
-
-def shuffled(seed: int, expert: str, prompt_id: str, output_ids: Iterable[str]) -> list[Any]:
-    """An expert's own order of the answers, each as [label, output id]; the label says nothing about the answer."""
-    rng = random.Random(f"shown/{seed}/{expert}/{prompt_id}")
-    order = sorted(output_ids)
-    rng.shuffle(order)
-    return [[f"a{rng.getrandbits(48):012x}", output_id] for output_id in order]
+    if not 0 <= repeats <= MOST_REPEATED:
+        raise InvalidError("repeats", f"the share of repeated prompts is between 0 and {MOST_REPEATED}")
+    if campaign.daily_goal < 1 or campaign.break_minutes < 1:
+        raise InvalidError("pace", "a goal for the day and the minutes until a break are at least 1")
+    if session.scalar(select(func.count()).where(Campaign.name == campaign.name)):
+        raise ConflictError(
+            "campaign_exists", f"there is a campaign {campaign.name} already", hint="choose another --name"
+        )

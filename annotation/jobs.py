@@ -14,7 +14,8 @@ import msgspec
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from annotation.models import Job, now
+from annotation.base import now
+from annotation.models import Job
 from annotation.people import record
 from annotation.recipes import recipe_path
 

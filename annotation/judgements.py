@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, selectinload
 
-from annotation.models import Answer, Assignment, Campaign, Ranking, Task, User
+from annotation.decisions import GoldOrder, Ranking, Repeat, Submission
+from annotation.models import Answer, Assignment, Campaign, Task, User
 from corpus.records import Judgement, Prompt, Response, Tiers
 
 
@@ -28,10 +29,11 @@ class JudgedTask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judged_tasks(session: Session, campaign: Campaign) -> list[JudgedTask]:
-    """All tasks of the campaign by prompt id, those without judgements too."""
+    """The campaign's own tasks by prompt id, those without judgements too; gold and repeats test the experts and are
+    no part of what they decide."""
     query = (
         select(Task)
-        .where(Task.campaign_id == campaign.id)
+        .where(Task.campaign_id == campaign.id, counts())
         .order_by(Task.prompt_id)
         .options(selectinload(Task.responses), selectinload(Task.adjudications))
     )
@@ -48,17 +50,31 @@ def judged_tasks(session: Session, campaign: Campaign) -> list[JudgedTask]:
     ]
 
 
+def counts() -> ColumnElement[bool]:
+    """The condition that a `Task` is neither gold nor a repeat."""
+    return Task.id.not_in(select(GoldOrder.task_id)) & Task.id.not_in(select(Repeat.task_id))
+
+
 def _by_id(answers: Iterable[Answer]) -> list[Answer]:
     """Sorted here and not by the database, whose collation may differ."""
     return sorted(answers, key=lambda answer: answer.output_id)
 
 
 def _newest(session: Session, campaign: Campaign) -> dict[int, list[Judgement]]:
+    """By task: the newest ranking in each dimension that came after the expert last took one back or could not
+    judge."""
+    refusals = (
+        select(Submission.assignment_id, func.max(Submission.version).label("version"))
+        .where(Submission.verdict != "ranked")
+        .group_by(Submission.assignment_id)
+        .subquery()
+    )
     query = (
         select(Assignment.task_id, User.name, User.simulated, Ranking)
         .join(Ranking, Ranking.assignment_id == Assignment.id)
         .join(User, User.id == Assignment.expert_id)
-        .where(Assignment.campaign_id == campaign.id)
+        .outerjoin(refusals, refusals.c.assignment_id == Assignment.id)
+        .where(Assignment.campaign_id == campaign.id, Ranking.version > func.coalesce(refusals.c.version, 0))
         .order_by(Ranking.version)
     )
     newest: dict[int, dict[tuple[str, str], Judgement]] = defaultdict(dict)

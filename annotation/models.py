@@ -1,85 +1,32 @@
-"""The tables. What must always hold is a constraint here, so that no crash or race can break it."""
+"""The tables of people, campaigns and jobs; what experts decide is in `decisions`. What must always hold is a
+constraint here, so that no crash or race can break it."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
-    DateTime,
-    Dialect,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    Integer,
-    MetaData,
     String,
-    Text,
-    TypeDecorator,
     UniqueConstraint,
+    text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from annotation.base import Base as Base
+from annotation.base import Id, now, one_of
+from annotation.decisions import Ranking, Submission
 from corpus.records import Dimension, Tiers
 
 ROLES = ("expert", "senior", "curator", "engineer", "admin")
-DIMENSIONS = ("overall", "safety", "professionalism", "fluency")
+WAITING = text("completed_at IS NULL")
 JOB_STATES = ("queued", "running", "done", "failed", "cancelled")
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    "pk": "pk_%(table_name)s",
-}
-Id = BigInteger().with_variant(Integer, "sqlite")
-
-
-class Utc(TypeDecorator[datetime]):
-    """A moment with its time zone, which SQLite would forget."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Store in UTC; a moment without a zone is a mistake of ours."""
-        if value is not None and value.tzinfo is None:
-            raise ValueError("a moment without a time zone")
-        return value.astimezone(UTC) if value else None
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Read as UTC."""
-        return value.replace(tzinfo=value.tzinfo or UTC) if value else None
-
-
-def now() -> datetime:
-    """This moment, in UTC."""
-    return datetime.now(UTC)
-
-
-def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
-    """A constraint that `column` holds one of `values`."""
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
-
-
-class Base(DeclarativeBase):
-    """Common ground of all tables: a numeric key, named constraints, exact types."""
-
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {  # noqa: RUF012
-        datetime: Utc,
-        dict[str, Any]: JSON,
-        list[Any]: JSON,
-        list[str]: JSON,
-        Tiers: JSON,
-        str: Text,
-    }
-
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
 
 
 class User(Base):
@@ -124,7 +71,10 @@ class LoginFailure(Base):
 
 
 class Campaign(Base):
-    """A round of ranking. `left_out` lists what was not made a task, as [id, reason]."""
+    """A round of ranking. `left_out` lists what was not made a task, as [id, reason]. A closed one takes nothing more.
+
+    `daily_goal` counts tasks a day; after `break_minutes` of work the page proposes a break.
+    """
 
     __tablename__ = "campaigns"
     __table_args__ = (
@@ -138,6 +88,9 @@ class Campaign(Base):
     seed: Mapped[int] = mapped_column(BigInteger)
     dimensions: Mapped[list[Dimension]] = mapped_column(JSON)
     left_out: Mapped[list[Any]]
+    daily_goal: Mapped[int] = mapped_column(default=40, server_default="40")
+    break_minutes: Mapped[int] = mapped_column(default=45, server_default="45")
+    closed_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -161,7 +114,8 @@ class Task(Base):
 
 
 class Answer(Base):
-    """One of the K answers of a task. `merged` names outputs with the very same text."""
+    """One of the K answers of a task. `merged` names outputs that say the same; `names_model` is the name by which
+    the text gives its model away."""
 
     __tablename__ = "responses"
     __table_args__ = (UniqueConstraint("task_id", "output_id"),)
@@ -171,6 +125,7 @@ class Answer(Base):
     text: Mapped[str]
     model: Mapped[str]
     merged: Mapped[list[str]]
+    names_model: Mapped[str | None]
 
 
 class Assignment(Base):
@@ -182,6 +137,14 @@ class Assignment(Base):
         UniqueConstraint("task_id", "expert_id"),
         UniqueConstraint("campaign_id", "expert_id", "position"),
         Index(None, "expert_id", "completed_at", "campaign_id", "position"),
+        Index(
+            "ix_assignments_waiting",
+            "campaign_id",
+            "expert_id",
+            "position",
+            sqlite_where=WAITING,
+            postgresql_where=WAITING,
+        ),
     )
 
     task_id: Mapped[int] = mapped_column(Id)
@@ -194,28 +157,8 @@ class Assignment(Base):
     task: Mapped[Task] = relationship(lazy="raise", back_populates="assignments")
     campaign: Mapped[Campaign] = relationship(lazy="raise", viewonly=True)
     expert: Mapped[User] = relationship(lazy="raise")
+    submissions: Mapped[list[Submission]] = relationship(lazy="raise", order_by="Submission.version")
     rankings: Mapped[list[Ranking]] = relationship(lazy="raise", order_by="Ranking.version")
-
-
-class Ranking(Base):
-    """What an expert decided, never changed: an edit is a new version. `tiers` holds output ids, best first."""
-
-    __tablename__ = "rankings"
-    __table_args__ = (
-        UniqueConstraint("assignment_id", "dimension", "version"),
-        one_of("dimension", DIMENSIONS),
-        CheckConstraint("version >= 1", name="version"),
-        CheckConstraint("seconds BETWEEN 0 AND 1000000", name="seconds"),
-    )
-
-    assignment_id: Mapped[int] = mapped_column(ForeignKey("assignments.id"))
-    dimension: Mapped[Dimension] = mapped_column(String(20))
-    version: Mapped[int]
-    tiers: Mapped[Tiers]
-    key: Mapped[str] = mapped_column(String(100), unique=True)
-    seconds: Mapped[float]
-    guideline_version: Mapped[str] = mapped_column(String(50))
-    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Adjudication(Base):

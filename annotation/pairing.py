@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import random
 from itertools import combinations
+from math import comb
+
+import numpy as np
+
+MOST_TEAMS = 1000
 
 
 def pair_up(tasks: int, experts: int, overlap: int, seed: int) -> list[list[int]]:
     """For each task the sorted indices of its experts.
 
-    Each seat goes to the expert with the least work so far, among equals to the one who has met those already
-    seated least often; what is still equal is drawn with `seed`. Loads differ by at most one.
+    Each task goes to the team whose members have met each other least often so far, then worked least; what is still
+    equal is drawn with `seed`. With up to a dozen experts all teams are weighed, otherwise `MOST_TEAMS` drawn ones.
     """
-    rng = random.Random(f"pairing/{seed}")
-    load = [0] * experts
-    met = [[0] * experts for _ in range(experts)]
+    rng = np.random.default_rng(seed)
+    teams = _teams(experts, overlap, seed)
+    pairs = list(combinations(range(experts), 2))
+    member = np.array([[expert in team for expert in range(experts)] for team in teams], dtype=np.float32)
+    meets = np.array([[one in team and other in team for one, other in pairs] for team in teams], dtype=np.float32)
+    load, met = np.zeros(experts, dtype=np.float32), np.zeros(len(pairs), dtype=np.float32)
     plan = []
     for _ in range(tasks):
-        seated: list[int] = []
-        luck = rng.sample(range(experts), experts)
-        while len(seated) < overlap:
-            free = (expert for expert in range(experts) if expert not in seated)
-            seated.append(min(free, key=lambda e: (load[e], sum(met[e][other] for other in seated), luck[e])))
-        for expert in seated:
-            load[expert] += 1
-        for one, other in combinations(seated, 2):
-            met[one][other] += 1
-            met[other][one] += 1
-        plan.append(sorted(seated))
+        cost = meets @ met + member @ load
+        chosen = rng.choice(np.flatnonzero(cost == cost.min()))
+        load += member[chosen]
+        met += meets[chosen]
+        plan.append(list(teams[chosen]))
     return plan
+
+
+def _teams(experts: int, overlap: int, seed: int) -> list[tuple[int, ...]]:
+    if comb(experts, overlap) <= MOST_TEAMS:
+        return list(combinations(range(experts), overlap))
+    rng = random.Random(f"teams/{seed}")
+    return [tuple(sorted(rng.sample(range(experts), overlap))) for _ in range(MOST_TEAMS)]

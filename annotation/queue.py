@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, time
 
 import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from annotation.models import Assignment, Campaign, Ranking, Task, now
+from annotation.base import now
+from annotation.decisions import Queue, Ranking, Submission
+from annotation.guideline import Guideline, guideline_of
+from annotation.models import Assignment, Campaign, Task
 from annotation.ranking import own_assignment
 from corpus.records import Dimension, Prompt
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far an expert is in a campaign. `next_id` is her next assignment there."""
+    """How far an expert is in a campaign. `next_id` is her next assignment there, None where none waits or the
+    campaign is closed."""
 
     campaign: str
     done: int
     total: int
     next_id: int | None
+    daily_goal: int
+    closed: bool
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -30,37 +36,63 @@ class Card(msgspec.Struct, frozen=True):
     text: str
 
 
+class Earlier(msgspec.Struct, frozen=True, kw_only=True):
+    """An expert's newest submission: card numbers from 1 in tiers, by dimension."""
+
+    version: int
+    verdict: str
+    orders: dict[str, list[list[int]]]
+
+
 class Sheet(msgspec.Struct, frozen=True, kw_only=True):
-    """All an expert sees of a task. `earlier` holds her newest ranking by dimension: version, and card numbers
-    from 1 in tiers."""
+    """All an expert sees of a task: `number` of `total`, with `done` finished. `next_id` is what waits after it."""
 
     assignment_id: int
     number: int
     total: int
+    done: int
+    next_id: int | None
     dimensions: list[Dimension]
+    guideline: Guideline
+    daily_goal: int
+    break_minutes: int
+    closed: bool
     prompt: Prompt
     cards: list[Card]
-    earlier: dict[str, tuple[int, list[list[int]]]]
+    earlier: Earlier | None
 
 
 def progress_of(session: Session, expert_id: int) -> list[Progress]:
     """An expert's campaigns, the oldest first."""
     query = (
-        select(Campaign.id, Campaign.name, func.count(), func.count(Assignment.completed_at))
-        .join(Assignment, Assignment.campaign_id == Campaign.id)
-        .where(Assignment.expert_id == expert_id)
-        .group_by(Campaign.id, Campaign.name)
+        select(Queue, Campaign)
+        .join(Campaign, Campaign.id == Queue.campaign_id)
+        .where(Queue.expert_id == expert_id)
         .order_by(Campaign.id)
     )
     return [
-        Progress(campaign=name, done=done, total=total, next_id=_next_in(session, expert_id, campaign_id))
-        for campaign_id, name, total, done in session.execute(query)
+        Progress(
+            campaign=campaign.name,
+            done=queue.done,
+            total=queue.total,
+            next_id=None if campaign.closed_at else _next_in(session, expert_id, campaign.id),
+            daily_goal=campaign.daily_goal,
+            closed=campaign.closed_at is not None,
+        )
+        for queue, campaign in session.execute(query)
     ]
 
 
-def next_assignment(session: Session, expert_id: int) -> int | None:
-    """The first assignment that waits for an expert, None where all is done."""
-    return next((row.next_id for row in progress_of(session, expert_id) if row.next_id), None)
+def next_assignment(session: Session, expert_id: int, *, after: int | None = None) -> int | None:
+    """The first assignment that waits for an expert, other than `after`; None where all is done."""
+    campaigns = (
+        select(Campaign.id)
+        .join(Queue, Queue.campaign_id == Campaign.id)
+        .where(Queue.expert_id == expert_id, Queue.done < Queue.total, Campaign.closed_at.is_(None))
+        .order_by(Campaign.id)
+    )
+    waiting = (_next_in(session, expert_id, campaign_id, after) for campaign_id in session.scalars(campaigns))
+    return next(filter(None, waiting), None)
 
 
 def recent(session: Session, expert_id: int, count: int = 8) -> Sequence[Assignment]:
@@ -69,60 +101,83 @@ def recent(session: Session, expert_id: int, count: int = 8) -> Sequence[Assignm
     return session.scalars(query.order_by(Assignment.completed_at.desc()).limit(count)).all()
 
 
-def open_sheet(session: Session, assignment_id: int, expert_id: int) -> Sheet:
-    """What the page shows; the first opening is noted, so that time on task has a bound of our own."""
+def done_today(session: Session, expert_id: int) -> int:
+    """How many tasks an expert has finished since midnight, by the clock of this machine."""
+    midnight = datetime.combine(now().astimezone().date(), time()).astimezone()
+    finished = (Assignment.expert_id == expert_id) & (Assignment.completed_at >= midnight)
+    return session.scalar(select(func.count()).where(finished)) or 0
+
+
+def open_sheet(session: Session, assignment_id: int, expert_id: int, *, ahead: bool = False) -> Sheet:
+    """What the page shows. The first opening is noted, so that time on task has a bound of our own, but not where
+    the page is only fetched `ahead`."""
     assignment = own_assignment(session, assignment_id, expert_id)
-    if assignment.opened_at is None:
+    if assignment.opened_at is None and not ahead:
         assignment.opened_at = now()
     query = (
         select(Assignment)
         .where(Assignment.id == assignment_id)
-        .options(joinedload(Assignment.task).selectinload(Task.responses), selectinload(Assignment.rankings))
+        .options(
+            joinedload(Assignment.task).selectinload(Task.responses),
+            selectinload(Assignment.submissions),
+            selectinload(Assignment.rankings),
+        )
     )
     assignment = session.scalars(query).one()
+    campaign = assignment.campaign
+    own = (Queue.expert_id == expert_id) & (Queue.campaign_id == campaign.id)
+    queue = session.scalars(select(Queue).where(own)).one()
     texts = {answer.output_id: answer.text for answer in assignment.task.responses}
-    total = select(func.count()).where(
-        Assignment.expert_id == expert_id, Assignment.campaign_id == assignment.campaign_id
-    )
     return Sheet(
         assignment_id=assignment.id,
-        number=_number(session, assignment),
-        total=session.scalar(total) or 0,
-        dimensions=assignment.campaign.dimensions,
+        number=assignment.position + 1,
+        total=queue.total,
+        done=queue.done,
+        next_id=next_assignment(session, expert_id, after=assignment_id),
+        dimensions=campaign.dimensions,
+        guideline=guideline_of(session, campaign.guideline_version),
+        daily_goal=campaign.daily_goal,
+        break_minutes=campaign.break_minutes,
+        closed=campaign.closed_at is not None,
         prompt=msgspec.convert(assignment.task.prompt, Prompt),
         cards=[Card(label, texts[output_id]) for label, output_id in assignment.shown],
         earlier=_earlier(assignment),
     )
 
 
-def bounded_seconds(opened_at: datetime | None, seconds: float) -> float:
-    """Time on task as the page measured it, never more than has passed since the page was first opened."""
-    passed = (now() - opened_at).total_seconds() if opened_at else 0.0
-    return min(seconds, passed)
+def elapsed_since(session: Session, assignment: Assignment) -> float | None:
+    """Seconds since the expert opened this task or finished another one, whichever came later: what her time on task
+    cannot exceed. None where neither was seen."""
+    finished = session.scalar(
+        select(func.max(Assignment.completed_at)).where(
+            Assignment.expert_id == assignment.expert_id, Assignment.id != assignment.id
+        )
+    )
+    seen = [moment for moment in (assignment.opened_at, finished) if moment]
+    return max(0.0, (now() - max(seen)).total_seconds()) if seen else None
 
 
-def _next_in(session: Session, expert_id: int, campaign_id: int) -> int | None:
+def _next_in(session: Session, expert_id: int, campaign_id: int, after: int | None = None) -> int | None:
     waiting = (
         Assignment.expert_id == expert_id,
         Assignment.completed_at.is_(None),
         Assignment.campaign_id == campaign_id,
+        Assignment.id != (after or 0),
     )
     return session.scalar(select(Assignment.id).where(*waiting).order_by(Assignment.position).limit(1))
 
 
-def _number(session: Session, assignment: Assignment) -> int:
-    before = select(func.count()).where(
-        Assignment.expert_id == assignment.expert_id,
-        Assignment.campaign_id == assignment.campaign_id,
-        Assignment.position <= assignment.position,
-    )
-    return session.scalar(before) or 0
-
-
-def _earlier(assignment: Assignment) -> dict[str, tuple[int, list[list[int]]]]:
+def _earlier(assignment: Assignment) -> Earlier | None:
+    if not assignment.submissions:
+        return None
+    newest: Submission = assignment.submissions[-1]
     number = {output_id: place for place, (_, output_id) in enumerate(assignment.shown, start=1)}
-    newest: dict[str, Ranking] = {ranking.dimension: ranking for ranking in assignment.rankings}
-    return {
-        dimension: (ranking.version, [sorted(number[output_id] for output_id in tier) for tier in ranking.tiers])
-        for dimension, ranking in newest.items()
-    }
+    rankings: list[Ranking] = [ranking for ranking in assignment.rankings if ranking.version == newest.version]
+    return Earlier(
+        version=newest.version,
+        verdict=newest.verdict,
+        orders={
+            ranking.dimension: [sorted(number[output_id] for output_id in tier) for tier in ranking.tiers]
+            for ranking in rankings
+        },
+    )

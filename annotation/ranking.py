@@ -1,57 +1,78 @@
-"""The one door through which every ranking enters, whoever or whatever made it."""
+"""The one door through which every decision of an expert enters, whoever or whatever made it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, joinedload
+import msgspec
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session, joinedload, selectinload
 
+from annotation.base import now
+from annotation.decisions import DANGERS, REASONS, VERDICTS, Flag, Queue, Ranking, Submission
 from annotation.errors import ConflictError, InvalidError, NotFoundError
-from annotation.models import Assignment, Ranking, now
+from annotation.models import Assignment
 from corpus.records import Dimension, Tiers
 
-LONGEST_KEY = 100
+Verdict = Literal["ranked", "cannot_judge", "withdrawn"]
+
+LONGEST_KEY = 84
 LONGEST_SECONDS = 86_400.0
+LONGEST_NOTE, LONGEST_REWRITE = 500, 8_000
 
 
-def submit_ranking(
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What an expert says of a task, by the labels she was shown.
+
+    `ranked` comes with an order in every dimension of the campaign: tiers, best first, ties in one tier. Its `worst`
+    is an answer of the last overall tier, `rewrite` her better one; `flags` are (label, danger). `cannot_judge` comes
+    with a `reason`; `withdrawn` takes the newest version back and returns the task to her queue.
+    """
+
+    verdict: Verdict = "ranked"
+    orders: Mapping[Dimension, Sequence[Sequence[str]]] = {}
+    reason: str | None = None
+    note: str | None = None
+    none_acceptable: bool = False
+    worst: str | None = None
+    rewrite: str | None = None
+    flags: Sequence[tuple[str, str]] = ()
+
+
+def submit(
     session: Session,
     *,
     assignment_id: int,
     expert_id: int,
-    dimension: Dimension,
-    tiers: Sequence[Sequence[str]],
+    decision: Decision,
     key: str,
     seconds: float,
-) -> Ranking:
-    """Store a ranking; `tiers` holds the labels this expert was shown, best first, ties in one tier.
+    elapsed: float | None = None,
+) -> Submission:
+    """Store a decision as the next version of this assignment.
 
-    The same `key` with the same content returns what is stored; with other content it is a conflict. A second
-    ranking of the same assignment and dimension is a new version. `seconds` is time on task.
+    The same `key` with the same content returns what is stored; with other content it is a conflict. `seconds` is
+    time on task, `elapsed` what our own clock saw pass.
     """
     assignment = own_assignment(session, assignment_id, expert_id, lock=True)
-    if dimension not in assignment.campaign.dimensions:
-        raise InvalidError("dimension", "this campaign does not ask for that dimension")
-    decided = decode_tiers(tiers, dict(assignment.shown))
+    decided = _decode(decision, dict(assignment.shown), assignment.campaign.dimensions)
     _check_key_and_time(key, seconds)
-    stored = session.scalar(select(Ranking).where(Ranking.key == key))
+    stored = _by_key(session, key)
     if stored is not None:
-        return _same(stored, assignment_id, dimension, decided)
-    ranking = Ranking(
-        assignment_id=assignment_id,
-        dimension=dimension,
-        version=_versions(session, assignment_id, dimension) + 1,
-        tiers=decided,
-        key=key,
-        seconds=round(min(seconds, LONGEST_SECONDS), 3),
-        guideline_version=assignment.campaign.guideline_version,
-    )
-    session.add(ranking)
+        return _same(session, stored, assignment_id, decided)
+    if assignment.campaign.closed_at is not None:
+        raise ConflictError("closed", "this campaign is closed")
+    submission = _submission(session, assignment, decided)
+    submission.key = key
+    submission.seconds = round(min(seconds, LONGEST_SECONDS), 3)
+    submission.elapsed = None if elapsed is None else round(elapsed, 3)
+    session.add(submission)
+    session.add_all(_rankings(submission, decided.orders))
+    _note_progress(session, assignment, done=decided.verdict != "withdrawn")
     session.flush()
-    _complete(session, assignment)
-    return ranking
+    return submission
 
 
 def own_assignment(session: Session, assignment_id: int, expert_id: int, *, lock: bool = False) -> Assignment:
@@ -75,6 +96,59 @@ def decode_tiers(tiers: Sequence[Sequence[str]], shown: Mapping[str, str]) -> Ti
     return [sorted(shown[label] for label in tier) for tier in tiers]
 
 
+def _decode(decision: Decision, shown: Mapping[str, str], dimensions: Sequence[str]) -> Decision:
+    """The decision by output ids, its texts trimmed; an error where its parts do not belong together."""
+    if decision.verdict not in VERDICTS:
+        raise InvalidError("verdict", f"a verdict is one of: {', '.join(VERDICTS)}")
+    ranked = decision.verdict == "ranked"
+    if set(decision.orders) != (set(dimensions) if ranked else set()):
+        raise InvalidError("dimension", f"this campaign asks for an order in: {', '.join(dimensions)}")
+    if (decision.reason is not None) != (decision.verdict == "cannot_judge"):
+        raise InvalidError("reason", "who cannot judge says why, and nobody else")
+    if decision.reason is not None and decision.reason not in REASONS:
+        raise InvalidError("reason", f"a reason is one of: {', '.join(REASONS)}")
+    if not ranked and (decision.none_acceptable or decision.worst or decision.rewrite or decision.flags):
+        raise InvalidError("not_ranked", "marks on answers come with a ranking")
+    orders = {dimension: decode_tiers(decision.orders[dimension], shown) for dimension in sorted(decision.orders)}
+    return msgspec.structs.replace(
+        decision,
+        orders=orders,
+        note=_text(decision.note, LONGEST_NOTE),
+        worst=_worst(decision.worst, shown, orders),
+        rewrite=_rewrite(decision),
+        flags=_flags(decision.flags, shown),
+    )
+
+
+def _worst(label: str | None, shown: Mapping[str, str], orders: Mapping[Dimension, Tiers]) -> str | None:
+    if label is None:
+        return None
+    if shown.get(label) not in orders["overall"][-1]:
+        raise InvalidError("worst", "only an answer of the last tier is marked for rewriting")
+    return shown[label]
+
+
+def _rewrite(decision: Decision) -> str | None:
+    rewrite = _text(decision.rewrite, LONGEST_REWRITE)
+    if rewrite and decision.worst is None:
+        raise InvalidError("rewrite", "a rewritten answer stands for the one marked as worst")
+    return rewrite
+
+
+def _flags(flags: Sequence[tuple[str, str]], shown: Mapping[str, str]) -> list[tuple[str, str]]:
+    if any(label not in shown or kind not in DANGERS for label, kind in flags):
+        raise InvalidError("flags", f"a flag names an answer shown and one of: {', '.join(DANGERS)}")
+    return sorted({(shown[label], kind) for label, kind in flags})
+
+
+def _text(text: str | None, longest: int) -> str | None:
+    """Trimmed, None where nothing is left."""
+    trimmed = (text or "").strip()
+    if len(trimmed) > longest or any(sign == "\x00" or "\ud800" <= sign <= "\udfff" for sign in trimmed):
+        raise InvalidError("text", f"a text has at most {longest} characters, no NUL and no lone surrogate")
+    return trimmed or None
+
+
 def _check_key_and_time(key: str, seconds: float) -> None:
     if not 1 <= len(key) <= LONGEST_KEY or not key.isprintable():
         raise InvalidError("key", f"a key has 1 to {LONGEST_KEY} printable characters")
@@ -82,21 +156,66 @@ def _check_key_and_time(key: str, seconds: float) -> None:
         raise InvalidError("seconds", "the time on task is a number of seconds")
 
 
-def _same(stored: Ranking, assignment_id: int, dimension: str, tiers: Tiers) -> Ranking:
-    if (stored.assignment_id, stored.dimension, stored.tiers) != (assignment_id, dimension, tiers):
-        raise ConflictError("key_used", "this key was used for another ranking")
+def _by_key(session: Session, key: str) -> Submission | None:
+    return session.scalar(select(Submission).where(Submission.key == key).options(selectinload(Submission.flags)))
+
+
+def _same(session: Session, stored: Submission, assignment_id: int, decided: Decision) -> Submission:
+    rankings = select(Ranking).where(Ranking.assignment_id == stored.assignment_id, Ranking.version == stored.version)
+    before = Decision(
+        verdict=stored.verdict,  # type: ignore[arg-type]
+        orders={ranking.dimension: ranking.tiers for ranking in session.scalars(rankings)},
+        reason=stored.reason,
+        note=stored.note,
+        none_acceptable=stored.none_acceptable,
+        worst=stored.worst,
+        rewrite=stored.rewrite,
+        flags=[(flag.output_id, flag.kind) for flag in stored.flags],
+    )
+    if stored.assignment_id != assignment_id or before != decided:
+        raise ConflictError("key_used", "this key was used for another decision")
     return stored
 
 
-def _versions(session: Session, assignment_id: int, dimension: str) -> int:
-    own = (Ranking.assignment_id == assignment_id) & (Ranking.dimension == dimension)
-    return session.scalar(select(func.coalesce(func.max(Ranking.version), 0)).where(own)) or 0
+def _submission(session: Session, assignment: Assignment, decided: Decision) -> Submission:
+    newest = session.scalar(
+        select(Submission).where(Submission.assignment_id == assignment.id).order_by(Submission.version.desc()).limit(1)
+    )
+    if decided.verdict == "withdrawn" and (newest is None or newest.verdict == "withdrawn"):
+        raise ConflictError("nothing_to_withdraw", "there is nothing to take back")
+    return Submission(
+        assignment_id=assignment.id,
+        version=newest.version + 1 if newest else 1,
+        verdict=decided.verdict,
+        reason=decided.reason,
+        note=decided.note,
+        none_acceptable=decided.none_acceptable,
+        worst=decided.worst,
+        rewrite=decided.rewrite,
+        guideline_version=assignment.campaign.guideline_version,
+        flags=[Flag(output_id=output_id, kind=kind) for output_id, kind in decided.flags],
+    )
 
 
-def _complete(session: Session, assignment: Assignment) -> None:
-    if assignment.completed_at is not None:
+def _rankings(submission: Submission, orders: Mapping[Dimension, Sequence[Sequence[str]]]) -> list[Ranking]:
+    return [
+        Ranking(
+            assignment_id=submission.assignment_id,
+            dimension=dimension,
+            version=submission.version,
+            tiers=[list(tier) for tier in tiers],
+            key=f"{submission.key}/{dimension}",
+            seconds=submission.seconds,
+            guideline_version=submission.guideline_version,
+        )
+        for dimension, tiers in orders.items()
+    ]
+
+
+def _note_progress(session: Session, assignment: Assignment, *, done: bool) -> None:
+    """Move the task out of the expert's queue, or back into it, and count it."""
+    if done == (assignment.completed_at is not None):
         return
-    ranked = select(Ranking.dimension).where(Ranking.assignment_id == assignment.id).distinct()
-    if set(session.scalars(ranked)) >= set(assignment.campaign.dimensions):
-        assignment.completed_at = now()
-        session.flush()
+    assignment.completed_at = now() if done else None
+    own = (Queue.expert_id == assignment.expert_id) & (Queue.campaign_id == assignment.campaign_id)
+    session.execute(update(Queue).where(own).values(done=Queue.done + (1 if done else -1)))

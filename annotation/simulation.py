@@ -13,11 +13,13 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from annotation.consensus import level_of
+from annotation.decisions import GoldOrder
 from annotation.errors import InvalidError
 from annotation.models import Assignment, Campaign, Task, User
 from annotation.people import real_experts
 from annotation.quality import latent_quality
-from annotation.ranking import submit_ranking
+from annotation.ranking import Decision, submit
 from corpus.records import Prompt, Tiers, make_id
 from foundation.progress import track
 
@@ -77,7 +79,11 @@ def simulate(session: Session, campaign: Campaign, *, seed: int, truth: Mapping[
     answers that look alike. `truth` is quality by output id; without it `quality.apparent_quality` is the truth.
     """
     tasks = select(Task).where(Task.campaign_id == campaign.id).options(selectinload(Task.responses))
-    qualities = {task.id: _qualities(task, truth) for task in session.scalars(tasks.order_by(Task.position))}
+    gold = {row.task_id: row.tiers for row in session.scalars(select(GoldOrder))}
+    qualities = {
+        task.id: _known(gold[task.id]) if task.id in gold else _qualities(task, truth)
+        for task in session.scalars(tasks.order_by(Task.position))
+    }
     differences = [
         abs(one - other) for quality in qualities.values() for one, other in combinations(quality.values(), 2)
     ]
@@ -131,6 +137,11 @@ def _qualities(task: Task, truth: Mapping[str, float] | None) -> dict[str, float
     return latent_quality(msgspec.convert(task.prompt, Prompt), answers, truth)
 
 
+def _known(tiers: Tiers) -> dict[str, float]:
+    """What gold says of its answers, as evenly spaced qualities."""
+    return {output_id: -float(level) for output_id, level in level_of(tiers).items()}
+
+
 def _waiting(session: Session, campaign: Campaign) -> Sequence[Assignment]:
     query = (
         select(Assignment)
@@ -143,16 +154,19 @@ def _waiting(session: Session, campaign: Campaign) -> Sequence[Assignment]:
 
 def _rank(session: Session, assignment: Assignment, quality: Mapping[str, float], noise: float, seed: int) -> None:
     label = {output_id: label for label, output_id in assignment.shown}
+    source = (seed, assignment.expert.name, assignment.task.prompt_id)
+    orders = {}
     for dimension in assignment.campaign.dimensions:
-        source = (seed, assignment.expert.name, assignment.task.prompt_id, dimension)
-        rng = random.Random("/".join(map(str, source)))
-        tiers = noisy_tiers(quality, noise, rng)
-        submit_ranking(
-            session,
-            assignment_id=assignment.id,
-            expert_id=assignment.expert_id,
-            dimension=dimension,
-            tiers=[[label[output_id] for output_id in tier] for tier in tiers],
-            key=make_id("simulated", assignment.campaign.name, *source),
-            seconds=round(rng.lognormvariate(math.log(SECONDS_MEDIAN), SECONDS_SPREAD), 1),
-        )
+        tiers = noisy_tiers(quality, noise, random.Random("/".join(map(str, (*source, dimension)))))
+        orders[dimension] = [[label[output_id] for output_id in tier] for tier in tiers]
+    taken = random.Random("/".join(map(str, (*source, "seconds")))).lognormvariate(
+        math.log(SECONDS_MEDIAN), SECONDS_SPREAD
+    )
+    submit(
+        session,
+        assignment_id=assignment.id,
+        expert_id=assignment.expert_id,
+        decision=Decision(orders=orders),
+        key=make_id("simulated", assignment.campaign.name, *source),
+        seconds=round(taken, 1),
+    )

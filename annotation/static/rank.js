@@ -9,12 +9,12 @@ const cards = [...document.querySelectorAll(".card")];
 const labels = cards.map((card) => card.dataset.label);
 const dimensions = words.dimensions.split(" ");
 const orders = Object.fromEntries(dimensions.map((dimension) => [dimension, []]));
-const keys = {};
 const clock = new Clock();
 const loginLink = document.getElementById("log-in");
 let dimension = dimensions[0];
 let tieNext = false;
 let sending = false;
+let key = null;
 
 const number = (label) => labels.indexOf(label) + 1;
 const complete = (name) => Order.size(orders[name]) === labels.length;
@@ -24,7 +24,7 @@ const spell = (tiers) => tiers.map((tier) => tier.map(number).join(" = ")).join(
 function change(tiers) {
   if (sending || tiers === orders[dimension]) return;
   orders[dimension] = tiers;
-  delete keys[dimension];
+  key = null;
   tieNext = false;
   render();
   say("");
@@ -120,14 +120,12 @@ function chooseDimension(name) {
   render();
 }
 
-// A key names one decision: sending the same order again after a lost answer is harmless.
-function keyOf(name) {
-  keys[name] ??= [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return keys[name];
-}
+// A key names one decision: sending it again after a lost answer is harmless.
+const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
-async function send(name) {
-  const body = JSON.stringify({ dimension: name, tiers: orders[name], key: keyOf(name), seconds: clock.seconds() });
+async function send() {
+  key ??= newKey();
+  const body = JSON.stringify({ orders, key, seconds: clock.seconds() });
   const post = () => fetch(words.url, {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRF-Token": words.csrf },
@@ -160,8 +158,7 @@ async function submit() {
   say(words.saving);
   loginLink.hidden = true;
   try {
-    let stored = null;
-    for (const name of dimensions) stored = await send(name);
+    const stored = await send();
     say(words.saved);
     location.assign(stored.next);
   } catch (error) {

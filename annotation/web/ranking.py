@@ -1,4 +1,4 @@
-"""The expert's pages: her queue and one task; the ranking comes back as JSON."""
+"""The expert's pages: her queue and one task; what she decides comes back as JSON."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from annotation.people import record
-from annotation.queue import bounded_seconds, next_assignment, open_sheet, progress_of, recent
-from annotation.ranking import own_assignment, submit_ranking
+from annotation.queue import done_today, elapsed_since, next_assignment, open_sheet, progress_of, recent
+from annotation.ranking import LONGEST_REWRITE, LONGEST_SECONDS, Decision, Verdict, own_assignment, submit
 from annotation.web.access import RANK, authorize
 from annotation.web.view import page
 from annotation.web.visitor import Changer, Person, database_of
@@ -21,19 +21,52 @@ AssignmentId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Label = Annotated[str, Field(max_length=40)]
 
 
-class Submission(BaseModel):
-    """A ranking as the page sends it. `tiers` holds labels, best first; `key` makes sending it twice harmless."""
+Text = Annotated[str, Field(max_length=LONGEST_REWRITE)]
+Order = Annotated[list[Annotated[list[Label], Field(max_length=9)]], Field(max_length=9)]
+
+
+class Mark(BaseModel):
+    """A danger seen in an answer."""
 
     model_config = ConfigDict(extra="forbid")
 
-    dimension: Dimension
-    tiers: Annotated[list[Annotated[list[Label], Field(max_length=9)]], Field(max_length=9)]
+    label: Label
+    kind: Annotated[str, Field(max_length=20)]
+
+
+class Sent(BaseModel):
+    """A decision as the page sends it: `orders` by dimension hold labels, best first; `key` makes sending it twice
+    harmless. See `annotation.ranking.Decision`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    verdict: Verdict = "ranked"
+    orders: dict[Dimension, Order] = {}
+    reason: Annotated[str | None, Field(max_length=20)] = None
+    note: Text | None = None
+    none_acceptable: bool = False
+    worst: Label | None = None
+    rewrite: Text | None = None
+    flags: Annotated[list[Mark], Field(max_length=36)] = []
     key: Annotated[str, Field(min_length=8, max_length=64)]
-    seconds: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+    seconds: Annotated[float, Field(ge=0, le=LONGEST_SECONDS, allow_inf_nan=False)]
+
+    def decision(self) -> Decision:
+        """What the expert decided."""
+        return Decision(
+            verdict=self.verdict,
+            orders=self.orders,
+            reason=self.reason,
+            note=self.note,
+            none_acceptable=self.none_acceptable,
+            worst=self.worst,
+            rewrite=self.rewrite,
+            flags=[(flag.label, flag.kind) for flag in self.flags],
+        )
 
 
 class Stored(BaseModel):
-    """Acknowledges a ranking that is in the database; `next` is where to go on."""
+    """Acknowledges a decision that is in the database; `next` is where to go on."""
 
     version: int
     next: str
@@ -45,37 +78,43 @@ def queue(request: Request, visitor: Person) -> Response:
     authorize(visitor.role, RANK)
     with database_of(request).read() as session:
         campaigns, done = progress_of(session, visitor.id), recent(session, visitor.id)
-        left = sum(row.total - row.done for row in campaigns)
-        next_id = next((row.next_id for row in campaigns if row.next_id), None)
         return page(
-            request, "queue.html", visitor=visitor, campaigns=campaigns, recent=done, left=left, next_id=next_id
+            request,
+            "queue.html",
+            visitor=visitor,
+            campaigns=campaigns,
+            recent=done,
+            left=sum(row.total - row.done for row in campaigns if not row.closed),
+            next_id=next((row.next_id for row in campaigns if row.next_id), None),
+            today=done_today(session, visitor.id),
         )
 
 
 @router.get("/rank/{assignment_id}", response_class=HTMLResponse)
-def sheet(request: Request, visitor: Person, assignment_id: AssignmentId) -> Response:
-    """One task, blind; to anyone but its expert it does not exist."""
+def sheet(request: Request, visitor: Person, assignment_id: AssignmentId, ahead: bool = False) -> Response:
+    """One task, blind; to anyone but its expert it does not exist. `ahead` is how a page fetches the next one."""
     authorize(visitor.role, RANK)
     with database_of(request).write() as session:
-        opened = open_sheet(session, assignment_id, visitor.id)
-    return page(request, "rank.html", visitor=visitor, sheet=opened)
+        opened = open_sheet(session, assignment_id, visitor.id, ahead=ahead)
+        today = done_today(session, visitor.id)
+    return page(request, "rank.html", visitor=visitor, sheet=opened, today=today)
 
 
 @router.post("/rank/{assignment_id}")
-def submit(request: Request, visitor: Changer, assignment_id: AssignmentId, submission: Submission) -> Stored:
-    """Store a ranking. The answer is sent when it is safely in the database."""
+def submit_decision(request: Request, visitor: Changer, assignment_id: AssignmentId, sent: Sent) -> Stored:
+    """Store a decision. The answer is sent when it is safely in the database."""
     authorize(visitor.role, RANK)
     with database_of(request).write() as session:
-        opened_at = own_assignment(session, assignment_id, visitor.id).opened_at
-        ranking = submit_ranking(
+        elapsed = elapsed_since(session, own_assignment(session, assignment_id, visitor.id))
+        submission = submit(
             session,
             assignment_id=assignment_id,
             expert_id=visitor.id,
-            dimension=submission.dimension,
-            tiers=submission.tiers,
-            key=f"{visitor.id}/{submission.key}",
-            seconds=bounded_seconds(opened_at, submission.seconds),
+            decision=sent.decision(),
+            key=f"{visitor.id}/{sent.key}",
+            seconds=sent.seconds if elapsed is None else min(sent.seconds, elapsed),
+            elapsed=elapsed,
         )
-        record(session, visitor.id, "ranked", f"assignment:{assignment_id}")
+        record(session, visitor.id, submission.verdict, f"assignment:{assignment_id}")
         following = next_assignment(session, visitor.id)
-        return Stored(version=ranking.version, next=f"/rank/{following}" if following else "/rank")
+        return Stored(version=submission.version, next=f"/rank/{following}" if following else "/rank")

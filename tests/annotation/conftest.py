@@ -121,11 +121,12 @@ class Material:
 
     def outputs(self, prompts: list[Prompt], answers: int = 4) -> list[ModelOutput]:
         texts = ["不知道", "多休息，多喝水。", "建议做血常规检查。", "建议做血常规和胸片，请问有没有发热、咳痰？"]
+        texts += [f"{texts[3]}随诊{number}次。" for number in range(9)]
         return [
             ModelOutput(
                 prompt_id=prompt.prompt_id,
                 output_id=f"o-{prompt.prompt_id}-{k}",
-                text=f"{texts[k % 4]}{'。' * (k // 4)}",
+                text=texts[k],
                 model=f"model-{k}",
             )
             for prompt in prompts

@@ -14,8 +14,9 @@ from sqlalchemy import select
 
 from annotation.auth import hash_password
 from annotation.campaigns import create_campaign
+from annotation.decisions import Ranking
 from annotation.exports import export
-from annotation.models import Assignment, Ranking
+from annotation.models import Assignment
 from annotation.simulation import simulate
 from annotation.web.app import Settings, create_app
 from corpus.records import Message, Prompt, RankedPrompt

@@ -15,7 +15,7 @@ from annotation.database import Database
 from annotation.errors import InvalidError
 from annotation.exports import export, ordered_pairs, pairs_of, split_dialogues
 from annotation.models import Adjudication, Assignment, Task
-from annotation.ranking import submit_ranking
+from annotation.ranking import Decision, submit
 from annotation.simulation import simulate
 from corpus.records import Judgement, Message, Preference, RankedPrompt, Response, make_id
 from foundation.errors import ZhongjingError
@@ -110,12 +110,11 @@ def test_same_bytes_on_any_database_in_any_order(sqlite_url, postgres_url, made,
             random.Random(number).shuffle(assignments)
             for assignment in assignments:
                 ordered = sorted(assignment.shown, key=lambda row: (row[1][-1] == str(assignment.position % 4), row[1]))
-                submit_ranking(
+                submit(
                     session,
                     assignment_id=assignment.id,
                     expert_id=assignment.expert_id,
-                    dimension="overall",
-                    tiers=[[label] for label, _ in ordered],
+                    decision=Decision(orders={"overall": [[label] for label, _ in ordered]}),
                     key=f"key-{assignment.id}",
                     seconds=1.5,
                 )
@@ -159,12 +158,11 @@ def test_people_are_exported_under_pseudonyms(database, made, tmp_path):
         expert = made.person(session)
         campaign = made.campaign(session, experts=["李医生"], overlap=1, prompts=3)
         assignment = session.scalars(select(Assignment).order_by(Assignment.id)).first()
-        submit_ranking(
+        submit(
             session,
             assignment_id=assignment.id,
             expert_id=expert.id,
-            dimension="overall",
-            tiers=[[label] for label, _ in assignment.shown],
+            decision=Decision(orders={"overall": [[label] for label, _ in assignment.shown]}),
             key="k",
             seconds=1.0,
         )

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import select
 
 from annotation import worker
+from annotation.base import now
 from annotation.errors import NotFoundError
 from annotation.jobs import MOST_ATTEMPTS, claim, finish, give_up, heartbeat, submit_build, submit_export
-from annotation.models import Job, now
+from annotation.models import Job
 from annotation.recipes import recipe_names, recipe_path
 from annotation.simulation import simulate
 from foundation.jsonl import write_records

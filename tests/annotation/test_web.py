@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from annotation.auth import hash_password
 from annotation.auth import log_in as start_login
-from annotation.models import Assignment, AuditEntry, Job, Ranking, User
+from annotation.decisions import Ranking
+from annotation.models import Assignment, AuditEntry, Job, User
 from annotation.simulation import add_simulated_experts, simulate
 from annotation.web.app import Settings, create_app
 from annotation.web.pages import own_path
@@ -62,7 +63,7 @@ def assignments(app, name):
 
 def ranking(assignment, **changes):
     tiers = [[label] for label, _ in assignment.shown]
-    return {"dimension": "overall", "tiers": tiers, "key": "0123456789abcdef", "seconds": 3.5, **changes}
+    return {"orders": {"overall": tiers}, "key": "0123456789abcdef", "seconds": 3.5, **changes}
 
 
 def send(browser, assignment, token=None, **changes):
@@ -149,26 +150,35 @@ def test_time_on_task_is_never_more_than_has_passed(world):
 
 
 BAD = [
-    {"tiers": []},
-    {"tiers": [["x"]]},
-    {"tiers": "abcd"},
-    {"tiers": [[1, 2]]},
-    {"tiers": [["\x00"]]},
+    {"orders": {}},
+    {"orders": {"overall": [["x"]]}},
+    {"orders": {"overall": "abcd"}},
+    {"orders": {"overall": [[1, 2]]}},
+    {"orders": {"overall": [["\x00"]]}},
+    {"orders": {"beauty": []}},
+    {"orders": {"safety": []}},
+    {"verdict": "perfect"},
+    {"verdict": "cannot_judge"},
+    {"verdict": "withdrawn", "orders": {}},
+    {"reason": "other"},
+    {"worst": "x"},
+    {"rewrite": "better"},
+    {"flags": [{"label": "x", "kind": "harm"}]},
+    {"note": "x" * 501},
+    {"note": "\x00"},
     {"seconds": -1},
     {"seconds": "soon"},
     {"key": ""},
     {"key": "\x00" * 8},
-    {"dimension": "beauty"},
-    {"dimension": "safety"},
     {"more": 1},
 ]
-BROKEN = [b"", b"{", b"[]", b"null", b'{"tiers": "\\ud800"}', b"\xff\xfe", b"NaN", b"[" * 100_000]
+BROKEN = [b"", b"{", b"[]", b"null", b'{"note": "\\ud800"}', b"\xff\xfe", b"NaN", b"[" * 100_000]
 
 
 def test_bad_rankings_are_refused_and_store_nothing(world):
     browser, assignment = client(world, "李医生"), assignments(world, "李医生")[0]
     for changes in BAD:
-        assert send(browser, assignment, **changes).status_code == 422, changes
+        assert send(browser, assignment, **changes).status_code in (409, 422), changes
     headers = {"X-CSRF-Token": csrf(browser), "Content-Type": "application/json", "Accept": "application/json"}
     for body in BROKEN:
         response = browser.post(f"/rank/{assignment.id}", content=body, headers=headers)
@@ -188,7 +198,7 @@ def test_a_huge_body_is_refused_unread(world):
 def test_a_refusal_says_why(world):
     browser, assignment = client(world, "李医生"), assignments(world, "李医生")[0]
     headers = {"X-CSRF-Token": csrf(browser), "Accept": "application/json"}
-    bad = browser.post(f"/rank/{assignment.id}", json=ranking(assignment) | {"tiers": []}, headers=headers)
+    bad = browser.post(f"/rank/{assignment.id}", json=ranking(assignment, orders={"overall": []}), headers=headers)
     assert bad.json() == {"reason": "not_a_ranking", "message": "a ranking names every answer shown exactly once"}
     assert browser.post(f"/rank/{assignment.id}", json=[], headers=headers).json()["message"] == "内容不符合要求。"
 

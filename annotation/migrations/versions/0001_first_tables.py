@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from annotation.append_only import drop_refusal, forbid_changes
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -193,27 +195,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_rankings_key")),
     )
     for table in NEVER_CHANGED:
-        _forbid_changes(table)
-
-
-def _forbid_changes(table: str) -> None:
-    """Rows are added, never updated or deleted; on SQLite a later batch migration of the table must do this again."""
-    refusal = f"rows of {table} are never changed"
-    if op.get_bind().dialect.name == "sqlite":
-        for action in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
-            )
-        return
-    op.execute(
-        f"CREATE FUNCTION {table}_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{refusal}' USING ERRCODE = 'integrity_constraint_violation'; END $$"
-    )
-    op.execute(
-        f"CREATE TRIGGER {table}_never_changed BEFORE UPDATE OR DELETE ON {table} "
-        f"FOR EACH ROW EXECUTE FUNCTION {table}_refuse()"
-    )
+        forbid_changes(table)
 
 
 def downgrade() -> None:
@@ -228,6 +210,5 @@ def downgrade() -> None:
     op.drop_table("users")
     op.drop_table("login_failures")
     op.drop_table("campaigns")
-    if op.get_bind().dialect.name == "postgresql":
-        for table in NEVER_CHANGED:
-            op.execute(f"DROP FUNCTION {table}_refuse()")
+    for table in NEVER_CHANGED:
+        drop_refusal(table)
