@@ -93,7 +93,7 @@ def _export(database: Database, data: Path, lease: Lease) -> dict[str, Any]:
 def _build(_database: Database, data: Path, lease: Lease) -> dict[str, Any]:
     from corpus.build import build
 
-    results = build(recipe_path(data, lease.payload["recipe"]))
+    results = build(recipe_path(data, lease.payload["recipe"])).results
     return {"stages": [{"stage": result.stage, "read": result.read, "kept": result.kept} for result in results]}
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from glob import glob
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import yaml
@@ -36,9 +37,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `corpus build` reads. Paths are relative to the recipe's folder.
+    """What `corpus build` reads. Paths are relative to the recipe's folder; `inputs` may be patterns.
 
-    `graph` is the folder of a built graph or a list of files to build one from, with `aliases`.
+    `graph` is the folder of a built graph or a list of files to build one from, with `aliases`. Without `texts` the
+    report quotes nobody.
     """
 
     name: str
@@ -46,7 +48,16 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     out: str
     graph: str | list[str] | None = None
     aliases: str | None = None
+    texts: bool = True
     options: Options = Options()
+
+
+class Built(NamedTuple):
+    """What `build` made: the results of all steps, the folder of the version, the page about it."""
+
+    results: list[StageResult]
+    version: Path
+    report: Path
 
 
 OnStage = Callable[[StageResult], None]
@@ -60,6 +71,7 @@ def run_chain(
     *,
     options: Options | None = None,
     names: Sequence[str] | None = None,
+    processes: int | None = None,
     on_stage: OnStage | None = None,
 ) -> list[StageResult]:
     """Import, normalise, de-identify, filter, deduplicate, match and freeze.
@@ -69,21 +81,33 @@ def run_chain(
     after each step.
     """
     results: list[StageResult] = []
-    for result in _steps(files, graph, out, name, options or Options(), names):
+    for result in _steps(files, graph, out, name, options or Options(), names, processes):
         results.append(result)
         if on_stage is not None:
             on_stage(result)
     return results
 
 
-def build(recipe: Path, *, on_stage: OnStage | None = None) -> list[StageResult]:
-    """Run a recipe; see `Recipe` and `run_chain`."""
+def build(recipe: Path, *, processes: int | None = None, on_stage: OnStage | None = None) -> Built:
+    """Run a recipe, see `Recipe` and `run_chain`, and write `report.html` beside the version."""
+    from corpus.report import write_report
+
     read = read_recipe(recipe)
     base = recipe.parent
     out = base / read.out
-    files = [existing_file(base / name) for name in read.inputs]
-    graph = _graph(read, base, out)
-    return run_chain(files, graph, out, read.name, options=read.options, names=read.inputs, on_stage=on_stage)
+    inputs = _inputs(read, recipe)
+    results = run_chain(
+        [base / name for name in inputs],
+        _graph(read, base, out),
+        out,
+        read.name,
+        options=read.options,
+        names=inputs,
+        processes=processes,
+        on_stage=on_stage,
+    )
+    version = out / "versions" / str(results[-1].details["version"])
+    return Built(results, version, write_report(out, results, version, texts=read.texts))
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -105,22 +129,45 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def _steps(
-    files: Sequence[Path], graph: Path | None, out: Path, name: str, options: Options, names: Sequence[str] | None
+    files: Sequence[Path],
+    graph: Path | None,
+    out: Path,
+    name: str,
+    options: Options,
+    names: Sequence[str] | None,
+    processes: int | None,
 ) -> Iterator[StageResult]:
     check_name(name)
     if graph is not None:
         read_manifest(graph, GRAPH_KIND)
     work = out / "work"
+    how: Any = {"processes": processes, "reuse": True}
     yield import_files(files, work / "import", names=names, reuse=True)
-    yield normalise(work / "import", work / "normalise", reuse=True)
-    yield deidentify(work / "normalise", work / "deidentify", graph=graph, reuse=True)
-    yield filter_dialogues(work / "deidentify", work / "filter", options=options.filter, reuse=True)
+    yield normalise(work / "import", work / "normalise", **how)
+    yield deidentify(work / "normalise", work / "deidentify", graph=graph, **how)
+    yield filter_dialogues(work / "deidentify", work / "filter", options=options.filter, **how)
     yield dedup(work / "filter", work / "dedup", threshold=options.dedup.threshold, reuse=True)
     last = work / "dedup"
     if graph is not None:
-        yield match(last, graph, work / "match", reuse=True)
+        yield match(last, graph, work / "match", **how)
         last = work / "match"
     yield freeze(last, out / "versions", name)
+
+
+def _inputs(recipe: Recipe, path: Path) -> list[str]:
+    """The recipe's inputs with patterns such as `raw/*.csv` filled in, by name."""
+    found: list[str] = []
+    for name in recipe.inputs:
+        if not any(mark in name for mark in "*?["):
+            found.append(name)
+            continue
+        matches = sorted(glob(name, root_dir=path.parent, recursive=True))
+        if not matches:
+            raise ZhongjingError(f"no file matches {name}", where=path, hint="check the recipe's inputs")
+        found += matches
+    for name in found:
+        existing_file(path.parent / name)
+    return found
 
 
 def _graph(recipe: Recipe, base: Path, out: Path) -> Path | None:

@@ -171,16 +171,19 @@ def sample_version(
 
 
 @corpus.command("build")
-def build_recipe(recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe in YAML.")]) -> None:
-    """Run all steps of a recipe, from raw files to a frozen version; what is complete already is reused.
+def build_recipe(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe in YAML.")], processes: Processes = None
+) -> None:
+    """Run all steps of a recipe, from raw files to a frozen version and a report; what is complete is reused.
 
-    The recipe has the keys name, inputs, out, and optionally graph, aliases, options (filter, dedup).
+    The recipe has the keys name, inputs, out, and optionally graph, aliases, texts, options (filter, dedup).
 
     Example: zhongjing corpus build recipe.yaml
     """
     from corpus.build import build
 
-    build(recipe, on_stage=lambda result: say(result.line()))
+    built = build(recipe, processes=processes, on_stage=lambda result: say(result.line()))
+    say(f"version {built.version}, report {built.report}")
 
 
 def trace_id(

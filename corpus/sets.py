@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 import msgspec
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from corpus.records import Dialogue
@@ -257,6 +258,14 @@ def row_group_sizes(folder: Path) -> list[int]:
     """How many dialogues each row group of a set holds."""
     with _open(folder) as parquet:
         return [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
+
+
+def read_some(folder: Path, ids: Collection[str]) -> dict[str, Dialogue]:
+    """The dialogues of a set or version with these ids, as far as it has them."""
+    _require_set(folder)
+    wanted = ds.field("id").isin(sorted(ids))
+    rows = ds.dataset(existing_file(folder / DIALOGUES), format="parquet").to_table(filter=wanted)
+    return {dialogue.id: dialogue for batch in rows.to_batches() for dialogue in from_batch(batch)}
 
 
 def count_dialogues(folder: Path) -> int:

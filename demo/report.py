@@ -7,29 +7,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from corpus.records import Dialogue, RankedPrompt
-from corpus.sets import REJECTS, read_dialogues
-from demo.figures import UNKNOWN, figure, share
+from corpus.records import RankedPrompt
+from corpus.report import content, graph, personal, rejects
+from demo.figures import figure, share
 from demo.road import STEPS, Travelled
 from foundation import plots
 from foundation.jsonl import read_records
 from foundation.manifest import entry_of
-from foundation.rejects import read_rejects
 from foundation.report import Block, Section, Tile, plot, table, write_page
 
 SIMULATED = "六位专家均为程序模拟，并非临床医生。The six experts are simulated; no clinician ranked anything."
 TINY = "模型是在本语料上训练的极小 Llama，只为走通全程。The model is a tiny Llama trained on this corpus: a stand-in."
-SHOWN = 40
 
 
 def write_report(travelled: Travelled, path: Path) -> None:
     """Write the page to `path`."""
     parts: list[Callable[[Travelled], Section]] = [
         _funnel,
-        _rejects,
-        _personal,
-        _graph,
-        _version,
+        lambda run: rejects(run.version),
+        lambda run: personal(run.corpus),
+        lambda run: graph(run.version),
+        lambda run: content(run.version),
         _experts,
         _consensus,
         _reward,
@@ -74,72 +72,6 @@ def _funnel(travelled: Travelled) -> Section:
             table(("stage", "in", "out", "result", "time"), rows, "阶段  stages"),
         ],
     )
-
-
-def _rejects(travelled: Travelled) -> Section:
-    rejects = list(read_rejects(travelled.version / REJECTS))
-    reasons = Counter(f"{reject.stage}: {reject.reason}" for reject in rejects)
-    shown = [(reject.stage, reject.reason, f"{reject.file}:{reject.line}", reject.detail) for reject in rejects]
-    blocks = [plot(plots.bars(reasons, color=plots.WARM))] if reasons else []
-    if shown:
-        heading = f"前 {min(SHOWN, len(shown))} 条，共 {len(shown):,}  first of {len(shown):,}, all in rejects.jsonl"
-        blocks.append(table(("stage", "reason", "file:line", "detail"), shown[:SHOWN], heading))
-    intro = "没有一行被无声丢弃：每条都有原因、文件与行号。Nothing is dropped without a reason, a file and a line."
-    return Section("剔除", "Rejects", intro, blocks)
-
-
-def _personal(travelled: Travelled) -> Section:
-    counts = {
-        kind: value
-        for result in travelled.corpus
-        if result.stage == "deidentify"
-        for kind, value in result.details.items()
-        if isinstance(value, int) and value
-    }
-    intro = "被替换为代号的个人信息，按类别计数；原文不出现。Personal data replaced by surrogates, by kind."
-    return Section("去标识化", "De-identification", intro, [plot(plots.bars(counts))] if counts else [])
-
-
-def _graph(travelled: Travelled) -> Section:
-    verdicts: Counter[str] = Counter()
-    triples: Counter[tuple[str, ...]] = Counter()
-    coverage = []
-    for dialogue in read_dialogues(travelled.version):
-        if dialogue.kg is not None:
-            coverage.append(dialogue.kg.coverage)
-            verdicts.update({name: getattr(dialogue.kg, name) for name in ("supported", "contradicted", "unknown")})
-            triples.update(map(tuple, dialogue.kg.contradictions))
-    counts = travelled.graph.counts
-    blocks = [
-        plot(plots.bars(dict(verdicts), keep_order=True), "医生陈述的判定  verdicts on doctors' statements"),
-        plot(plots.histogram(coverage, "share of turns that name an entity"), "图谱覆盖  coverage by dialogue"),
-    ]
-    if triples:
-        rows: list[tuple[Any, ...]] = [(*triple, count) for triple, count in triples.most_common(SHOWN)]
-        heads = ("subject", "relation", "object", "dialogues")
-        blocks.append(table(heads, rows, "与图谱矛盾  contradicted by the graph (for review, not removed)"))
-    intro = (
-        f"图谱 {counts['triples']:,} 条三元组、{counts['entities']:,} 个实体。缺失不等于矛盾。"
-        "Absence from the graph is 'unknown'; a contradiction needs positive evidence."
-    )
-    return Section("知识图谱核对", "Checked against the graph", intro, blocks)
-
-
-def _version(travelled: Travelled) -> Section:
-    dialogues = list(read_dialogues(travelled.version))
-    departments = Counter(dialogue.department or UNKNOWN for dialogue in dialogues)
-    turns = [len(dialogue.messages) for dialogue in dialogues]
-    blocks = [
-        plot(plots.bars(departments), "科室  departments"),
-        plot(plots.histogram(turns, "turns"), "每段对话的轮次  turns per dialogue"),
-        plot(plots.histogram(list(map(_characters, dialogues)), "characters"), "长度  length per dialogue"),
-    ]
-    intro = "冻结后不再改变的版本。The frozen version; it never changes again."
-    return Section("数据版本", f"Version {travelled.version.name}", intro, blocks)
-
-
-def _characters(dialogue: Dialogue) -> int:
-    return sum(len(message.content) for message in dialogue.messages)
 
 
 def _experts(travelled: Travelled) -> Section:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+BINS = 40
 INK = "#22313f"
 ACCENT = "#0f766e"
 SOFT = "#94a3b8"
@@ -25,11 +30,19 @@ def bars(counts: Mapping[str, float], *, color: str = ACCENT, keep_order: bool =
     return figure
 
 
-def histogram(values: Sequence[float], title: str, *, color: str = ACCENT) -> Any:
-    """How often each size occurs."""
+def histogram(values: Sequence[float] | NDArray[Any], title: str, *, color: str = ACCENT) -> Any:
+    """How often each size occurs; the page holds the counts, not the values. The largest hundredth shares a bar."""
     import plotly.graph_objects as go
 
-    figure = _figure([go.Histogram(x=list(values), marker_color=color)])
+    sizes = np.asarray(values)
+    whole = sizes.dtype.kind in "iu" or not len(sizes)
+    top = np.quantile(sizes, 0.99) if len(sizes) else 1.0
+    low = sizes.min(initial=top)
+    step = max(1, math.ceil((top - low + 1) / BINS)) if whole else max((top - low) / BINS, 1e-9)
+    edges = low + step * np.arange(math.floor((top - low) / step) + 2)
+    counts, _ = np.histogram(np.minimum(sizes, edges[-1]), edges)
+    centres = edges[:-1] + (0 if step == 1 else step / 2)
+    figure = _figure([go.Bar(x=centres, y=counts, width=step * 0.96, marker_color=color)])
     figure.update_xaxes(title=title)
     return figure
 

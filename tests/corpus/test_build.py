@@ -82,7 +82,7 @@ def recipe(folder: Path, text: str) -> Path:
 
 def test_a_recipe_runs_the_chain(raw: Path, tmp_path: Path) -> None:
     path = recipe(tmp_path, "name: care\ninputs: [raw.jsonl]\nout: run\noptions:\n  filter: {min_chars: 20}\n")
-    results = build(path)
+    results = build(path).results
     assert [result.stage for result in results] == STEPS
     assert results[3].rejected == {"goodbye_only": 1}
     assert (tmp_path / "run" / "versions" / "care-v1").is_dir()

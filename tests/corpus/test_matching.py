@@ -108,5 +108,5 @@ def test_a_recipe_builds_its_graph_once(jsonl: Callable[..., Path], graph: Path,
     path.write_text("name: care\ninputs: [raw.jsonl]\nout: run\ngraph: [triples.csv]\naliases: aliases.json\n")
     build(path)
     before = (tmp_path / "run" / "kg" / "manifest.json").stat().st_mtime_ns
-    assert all(result.reused for result in build(path))
+    assert all(result.reused for result in build(path).results)
     assert (tmp_path / "run" / "kg" / "manifest.json").stat().st_mtime_ns == before
