@@ -161,7 +161,7 @@ def _inputs(recipe: Recipe, path: Path) -> list[str]:
         if not any(mark in name for mark in "*?["):
             found.append(name)
             continue
-        matches = sorted(glob(name, root_dir=path.parent, recursive=True))
+        matches = sorted(glob(name, root_dir=path.parent, recursive=True))  # noqa: PTH207 (patterns may be absolute)
         if not matches:
             raise ZhongjingError(f"no file matches {name}", where=path, hint="check the recipe's inputs")
         found += matches

@@ -24,7 +24,7 @@ from foundation.rejects import read_rejects
 from foundation.report import Section, Tile, plot, table, write_page
 
 SHOWN = 40
-PAIRS = 12
+PAIRS = 6
 EXCERPT = 160
 UNKNOWN = "unknown"
 

@@ -137,14 +137,14 @@ def before_after(before: tuple[float, float], after: tuple[float, float]) -> Any
     return figure
 
 
-def as_html(figure: Any) -> str:
+def as_html(figure: Any, heading: str = "") -> str:
     """The figure as a piece of HTML that needs plotly.js on the page; the same figure gives the same bytes."""
-    identity = hashlib.blake2b(figure.to_json().encode(), digest_size=8).hexdigest()
+    name = hashlib.sha256(f"{heading}\n{figure.to_json()}".encode()).hexdigest()[:16]
     html: str = figure.to_html(
         full_html=False,
         include_plotlyjs=False,
+        div_id=f"plot-{name}",
         config={"displaylogo": False, "responsive": True},
-        div_id=f"plot-{identity}",
     )
     return html
 

@@ -46,7 +46,7 @@ class Section:
 
 def plot(figure: Any, heading: str = "") -> Block:
     """A block with one figure."""
-    return Block(heading=heading, plot=as_html(figure))
+    return Block(heading=heading, plot=as_html(figure, heading))
 
 
 def table(heads: tuple[str, ...], rows: list[tuple[Any, ...]], heading: str = "") -> Block:
