@@ -59,7 +59,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
-class Mention(msgspec.Struct, frozen=True, kw_only=True):
+class Mention(msgspec.Struct, frozen=True, gc=False):
     """A name of the graph in a text: ``text[start:end]``, offsets in characters of the text as given.
 
     `score` is 1 for exact names and aliases, the similarity in (0, 1) for fuzzy ones.

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kg.assertion import statuses
 from kg.fuzzy import FuzzyNames
 from kg.graph import KnowledgeGraph
-from kg.linker import EntityLinker, names_of
+from kg.linker import EntityLinker
 from kg.normalise import normalise
+from kg.spellings import names_of
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +97,36 @@ def test_the_longest_name_from_the_left_as_a_plain_search_finds_it(graph: Knowle
             expected.append((place, place + length))
         place += length or 1
     assert [(one.start, one.end) for one in _shared(graph).link(text)] == expected
+
+
+PIECES = ["发烧", "咳嗽", "高血压", "糖尿病", "没有", "否认", "不是", "是不是", "我妈", "他", "我", "去年", "现在", "，", "。", "？", "、", "Ⅱ型糖尿病", "肝癌", "吗", "可能", "\n", "病史", "的"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.sampled_from(PIECES) | st.text(max_size=2), max_size=25).map("".join), max_size=8))
+def test_many_texts_as_each_alone(graph: KnowledgeGraph, texts: list[str]) -> None:
+    linker = _shared(graph)
+    assert list(linker.link_all(texts)) == [linker.link(text) for text in texts]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
+def test_the_compiled_reading_is_the_plain_one(graph: KnowledgeGraph, text: str) -> None:
+    plain = normalise(text)
+    spans = _shared(graph)._exact(plain.text)
+    assert statuses(plain.codes, spans, compiled=True).tolist() == statuses(plain.codes, spans, compiled=False).tolist()
+
+
+def test_nested_names_on_request(graph: KnowledgeGraph) -> None:
+    text = "没有原发性肝癌，有阿莫西林胶囊"
+    found = EntityLinker(graph, nested=True).link(text)
+    assert [(one.text, one.negated) for one in found] == [
+        ("原发性肝癌", True),
+        ("肝癌", True),
+        ("阿莫西林胶囊", False),
+        ("阿莫西林", False),
+    ]
+    assert [one for one in found if one in EntityLinker(graph).link(text)] == [found[0], found[2]]
 
 
 def test_long_and_broken_text(linker: EntityLinker) -> None:

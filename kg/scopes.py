@@ -1,0 +1,358 @@
+"""The scopes of the cues: a small state that cues and mentions change, kept in an array of named slots.
+
+After NegEx and ConText (Chapman 2001, Harkema 2009), with the cues and clause ends of Chinese consultations. Every
+function here runs as it is and inside compiled code; they share a file, because a change to it discards the compiled
+copy on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, NamedTuple, TypeVar, cast
+
+import numpy as np
+from numba.extending import register_jitable
+from numpy.typing import NDArray
+
+Codes = NDArray[np.uint32]
+Numbers = NDArray[np.int64]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Cue(IntEnum):
+    """What a cue does to the mentions after it, in its clause unless said otherwise."""
+
+    LOOK_ALIKE = 0
+    NEGATION = 1
+    DENIAL = 2
+    """A negation that goes on over a list with commas."""
+    BARE_NEGATION = 3
+    """不, 没, 未: only close by."""
+    ABSENT = 4
+    """Behind the mention: 阴性."""
+    DOUBTED = 5
+    """Behind the mention: 待排."""
+    HISTORY = 6
+    """Behind the mention: 病史."""
+    UNCERTAIN = 7
+    ASKED = 8
+    """吗 or 么 at the end of a clause."""
+    QUESTION = 9
+    RELATIVE = 10
+    """A relative, for the rest of the sentence; of the text, where nobody was named before."""
+    FRIEND = 11
+    """The same of somebody else."""
+    KIN = 12
+    """Relatives in general, for the rest of the sentence."""
+    PEOPLE = 13
+    """Others in general, for the rest of the sentence."""
+    FAMILY_HISTORY = 14
+    """On both sides."""
+    SELF = 15
+    PRONOUN = 16
+    """他, 她: the relative or friend named last."""
+    PAST = 17
+    NOW = 18
+    ITEM = 19
+    """Between the items of a list: 、."""
+    STOP = 20
+    COMMA = 21
+    SPACE = 22
+    """A comma, but for one right behind a negation."""
+    LINE = 23
+    SENTENCE = 24
+    POINT = 25
+    """The end of a sentence, but for one in a number."""
+
+
+FILLS, BARE, CHAINS, OPEN, PRESUPPOSES, HOLDS_OFF, TREATS = (1 << bit for bit in range(7))
+"""Traits of words. They may stand between a negation and what it denies; between 不 or 没 and it; between the items
+of a list. They ask for more than yes or no; take what was named before for granted; keep a negation from what comes
+next; take what comes next for granted."""
+CLAUSE_END, LIST_END, REPORTS, ASKS, DIGIT = 1, 2, 4, 8, 16
+"""Classes of characters: what may follow a clause; a listed item; a person who only reports; a question's end."""
+
+
+class CueTable(NamedTuple):
+    """All cues as a trie over columns of characters; pattern 0 is no cue, node 0 both the root and a dead end."""
+
+    columns: NDArray[np.uint16]
+    """Code point to column; 0 for one that no cue has."""
+    steps: NDArray[np.int16]
+    """Node and column to node."""
+    patterns: NDArray[np.int16]
+    """Node to the pattern that ends there."""
+    kinds: NDArray[np.int64]
+    traits: NDArray[np.int64]
+    classes: NDArray[np.uint8]
+    """Code point to its classes."""
+
+
+NEGATED, UNCERTAIN, FAMILY, OTHER, PAST = 1, 2, 4, 8, 16
+ALL_FLAGS = NEGATED | UNCERTAIN | FAMILY | OTHER | PAST
+STARTS, ENDS, TAKEN, FLAGS = range(4)
+"""Columns of a row for a mention."""
+TEXT_END = CLAUSE_END | LIST_END
+_PRESUMED, _LISTED = 32, 64
+_NEAR, _FAR, _SHORT, _ITEM, _BACK = 6, 12, 4, 6, 4
+
+(
+    _NEGATION,  # the cue in force, 0 for none
+    _REACH,  # where it stood, or the last mention it held of
+    _CHAINED,  # whether it already held of one
+    _CROSSED,  # whether a comma came since
+    _DOUBT,  # where the doubt in force stood, -1 for none
+    _WHO,  # FAMILY, OTHER or 0 in this clause
+    _TOPIC,  # whom the text is about
+    _THIRD,  # whom 他 and 她 mean
+    _NAMED,  # whether a person was named yet
+    _BEFORE,  # whether the past is spoken of
+    _FIRST,  # number of the clause's first mention
+    NEXT,  # number of the next mention
+    _ASKING,  # whether the clause asks 什么, 怎么
+    _PRESUMING,  # where the clause last took its finding for granted
+    _TREATING,  # where a word ended that takes the next mention for granted
+    _UNFILLED,  # characters since _REACH that are no filler
+    _UNBARED,  # … that are none after 不, 没
+    _UNCHAINED,  # … that are no part of a list
+    _BLOCKED,  # whether a verb stands between
+    _SINCE,  # characters since the last mention that are no part of a list
+    SLOTS,
+) = range(21)
+
+
+def _compilable(function: Function) -> Function:
+    """Let compiled code call a function that stays an ordinary one."""
+    return cast(Function, register_jitable(function))
+
+
+@_compilable
+def pass_over(state: Numbers, traits: int, place: int, stop: int) -> None:
+    """Note what lies between a negation and what may follow."""
+    length = stop - place
+    if not traits & CHAINS:
+        state[_SINCE] += length
+    if state[_REACH] < stop:
+        state[_UNFILLED] += 0 if traits & FILLS else length
+        state[_UNBARED] += 0 if traits & BARE else length
+        state[_UNCHAINED] += 0 if traits & CHAINS else length
+    if traits & OPEN:
+        state[_ASKING] = 1
+    if traits & PRESUPPOSES:
+        state[_PRESUMING] = place
+    if traits & TREATS:
+        state[_TREATING] = stop
+    if traits & HOLDS_OFF:
+        state[_BLOCKED] = 1
+
+
+@_compilable
+def _forget_gap(state: Numbers, place: int) -> None:
+    state[_REACH] = place
+    state[_UNFILLED] = state[_UNBARED] = state[_UNCHAINED] = state[_BLOCKED] = 0
+
+
+@_compilable
+def mention(state: Numbers, mentions: Numbers, after: int) -> None:
+    """A mention comes, with what classes of character behind it: what is in force holds of it."""
+    number = state[NEXT]
+    start, end = mentions[number, STARTS], mentions[number, ENDS]
+    flags = state[_WHO]
+    if state[_BEFORE]:
+        flags |= PAST
+    if state[_NEGATION] and _reaches(state, start, after):
+        flags |= NEGATED
+        state[_CHAINED] = 1
+    else:
+        state[_NEGATION] = 0
+    if state[_TREATING] == start:
+        flags |= _PRESUMED
+    elif state[_DOUBT] >= 0 and start - state[_DOUBT] <= _FAR:
+        flags |= UNCERTAIN
+        state[_DOUBT] = end
+    if number > state[_FIRST] and state[_SINCE] == 0:
+        flags |= _LISTED
+    mentions[number, FLAGS] = flags
+    _forget_gap(state, end)
+    state[_SINCE] = 0
+    state[NEXT] += 1
+
+
+@_compilable
+def _reaches(state: Numbers, start: int, after: int) -> Any:
+    """Whether the negation in force reaches a mention."""
+    gap = start - state[_REACH]
+    if state[_CROSSED]:
+        state[_CROSSED] = 0
+        return state[_UNCHAINED] == 0 and after & LIST_END != 0
+    if state[_CHAINED]:
+        return gap <= _NEAR and state[_UNCHAINED] == 0
+    if state[_NEGATION] == Cue.BARE_NEGATION:
+        return gap <= _NEAR and state[_UNBARED] == 0
+    return gap <= _FAR and (state[_UNFILLED] == 0 or (gap <= _SHORT and not state[_BLOCKED]))
+
+
+@_compilable
+def cue(state: Numbers, mentions: Numbers, kind: int, start: int, stop: int, after: int) -> None:
+    """A cue comes: it changes what is in force, or reaches back to the mentions of its clause."""
+    last = state[NEXT] - 1
+    gap = start - mentions[last, ENDS] if last >= state[_FIRST] else _FAR
+    closes = after & CLAUSE_END != 0
+    if kind <= Cue.BARE_NEGATION:
+        if closes and (gap <= 1 or (gap <= _NEAR and state[_SINCE] == 0)):
+            _mark_back(state, mentions, UNCERTAIN if after & ASKS else NEGATED)
+        else:
+            state[_NEGATION], state[_CHAINED], state[_CROSSED] = kind, 0, 0
+            _forget_gap(state, stop)
+    elif kind <= Cue.UNCERTAIN:
+        _qualify(state, mentions, kind, stop, gap, closes)
+    elif kind <= Cue.QUESTION:
+        if closes or kind == Cue.QUESTION:
+            _ask(state, mentions, kind, start)
+    elif kind <= Cue.PRONOUN:
+        if not after & REPORTS:
+            _person(state, mentions, kind)
+    else:
+        _go_on(state, kind, start, stop, after)
+
+
+@_compilable
+def _qualify(state: Numbers, mentions: Numbers, kind: int, stop: int, gap: int, closes: bool) -> None:
+    """What stands behind a mention qualifies it; a doubt that nothing precedes is in force from here on."""
+    if kind == Cue.UNCERTAIN and not (closes and gap <= 1):
+        state[_DOUBT], state[_NEGATION] = stop, 0
+    elif gap <= _BACK:
+        _mark_back(state, mentions, NEGATED if kind == Cue.ABSENT else PAST if kind == Cue.HISTORY else UNCERTAIN)
+
+
+@_compilable
+def _mark_back(state: Numbers, mentions: Numbers, flag: int) -> None:
+    """Mark the last mention of the clause and those listed with it."""
+    number = state[NEXT] - 1
+    while number >= state[_FIRST]:
+        mentions[number, FLAGS] |= flag
+        if not mentions[number, FLAGS] & _LISTED:
+            break
+        number -= 1
+
+
+@_compilable
+def _item(state: Numbers, start: int, stop: int) -> None:
+    """、 in a list that is denied: an item that the graph does not know does not end the list."""
+    listing = 0 < state[_NEGATION] <= Cue.DENIAL and not state[_CROSSED] and not state[_BLOCKED]
+    if listing and 0 < start - state[_REACH] <= _ITEM:
+        state[_CHAINED] = 1
+        _forget_gap(state, stop)
+
+
+@_compilable
+def _ask(state: Numbers, mentions: Numbers, kind: int, place: int) -> None:
+    """A yes-or-no question doubts what it asks about; 怎么办 and 能治好吗 take the finding for granted."""
+    for number in range(state[_FIRST], state[NEXT] if not state[_ASKING] else 0):
+        flags = mentions[number, FLAGS]
+        presumed = flags & _PRESUMED or mentions[number, ENDS] <= state[_PRESUMING] < place
+        if mentions[number, TAKEN] or not presumed:
+            mentions[number, FLAGS] = (flags & ~NEGATED) | UNCERTAIN
+    if kind == Cue.QUESTION:
+        _new_sentence(state)
+
+
+@_compilable
+def _person(state: Numbers, mentions: Numbers, kind: int) -> None:
+    """Whose the findings are, from here on."""
+    if kind == Cue.SELF:
+        state[_WHO] = state[_TOPIC] = 0
+        state[_NAMED] = 1
+    elif kind == Cue.PRONOUN:
+        if state[_THIRD]:
+            state[_WHO] = state[_THIRD]
+    elif kind == Cue.PEOPLE:
+        state[_WHO] = OTHER
+    elif kind == Cue.KIN:
+        state[_WHO] = FAMILY
+    elif kind == Cue.FAMILY_HISTORY:
+        _mark_back(state, mentions, FAMILY)
+        state[_WHO] = FAMILY
+    else:
+        state[_WHO] = state[_THIRD] = FAMILY if kind == Cue.RELATIVE else OTHER
+        if not state[_NAMED]:
+            state[_TOPIC] = state[_WHO]
+        state[_NAMED] = 1
+
+
+@_compilable
+def _go_on(state: Numbers, kind: int, start: int, stop: int, after: int) -> None:
+    """The time changes, or a list, clause, sentence or line ends."""
+    if kind <= Cue.NOW:
+        state[_BEFORE] = kind == Cue.PAST
+    elif kind == Cue.ITEM:
+        _item(state, start, stop)
+    elif kind == Cue.STOP:
+        state[_NEGATION], state[_DOUBT] = 0, -1
+    elif kind == Cue.COMMA or (kind == Cue.SPACE and (start != state[_REACH] or state[_CHAINED])):
+        _comma(state, stop)
+    elif kind == Cue.LINE:
+        new_line(state)
+    elif kind == Cue.SENTENCE or (kind == Cue.POINT and not after & DIGIT):
+        _new_sentence(state)
+
+
+@_compilable
+def _comma(state: Numbers, stop: int) -> None:
+    if state[_NEGATION] == Cue.DENIAL and state[_CHAINED]:
+        state[_CROSSED] = 1
+        _forget_gap(state, stop)
+    else:
+        state[_NEGATION] = 0
+    if state[NEXT] > state[_FIRST]:
+        state[_BEFORE] = 0
+    _new_clause(state)
+
+
+@_compilable
+def _new_clause(state: Numbers) -> None:
+    state[_FIRST] = state[NEXT]
+    state[_DOUBT] = state[_PRESUMING] = state[_TREATING] = -1
+    state[_ASKING] = 0
+
+
+@_compilable
+def _new_sentence(state: Numbers) -> None:
+    state[_NEGATION] = state[_BEFORE] = 0
+    state[_WHO] = state[_TOPIC]
+    _new_clause(state)
+
+
+@_compilable
+def new_line(state: Numbers) -> None:
+    """Nothing said before holds on a new line."""
+    state[_REACH] = -1
+    state[_TOPIC] = state[_THIRD] = state[_NAMED] = 0
+    _new_sentence(state)
+
+
+def read(codes: Codes, mentions: Numbers, table: CueTable) -> None:
+    """Fill in the flags of rows of mentions: cues and mentions in turn, from left to right."""
+    state = np.zeros(SLOTS, dtype=np.int64)
+    new_line(state)
+    place, count, length = 0, len(mentions), len(codes)
+    limit = mentions[0, STARTS]
+    while place < length:
+        if place == limit:
+            place = mentions[state[NEXT], ENDS]
+            mention(state, mentions, table.classes[codes[place]] if place < length else TEXT_END)
+            limit = mentions[state[NEXT], STARTS] if state[NEXT] < count else length
+            continue
+        node, stop, pattern = 0, place + 1, 0
+        for at in range(place, limit):
+            node = table.steps[node, table.columns[codes[at]]]
+            if node == 0:
+                break
+            if table.patterns[node]:
+                stop, pattern = at + 1, table.patterns[node]
+        if table.kinds[pattern]:
+            after = table.classes[codes[stop]] if stop < length else TEXT_END
+            cue(state, mentions, table.kinds[pattern], place, stop, after)
+        pass_over(state, table.traits[pattern], place, stop)
+        place = stop
