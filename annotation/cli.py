@@ -27,6 +27,10 @@ def add_commands(app: typer.Typer) -> None:
     people = group("People who may log in.")
     people.callback()(_people)
     people.command("add")(add)
+    people.command("invite")(invite)
+    people.command("list")(list_people)
+    people.command("disable")(disable)
+    people.command("enable")(enable)
     rank = group("Ranking campaigns: create, simulate, watch.")
     rank.command("create")(create)
     rank.command("simulate")(simulate)
@@ -76,6 +80,67 @@ def add(
     with open_database(database).write() as session:
         add_user(session, name=name, role=role, password=password)
     say(f"added {role} {name}")
+
+
+def invite(
+    name: Annotated[str, typer.Argument(help="Name the person will log in with.")],
+    role: Annotated[str, typer.Option(help="expert, senior, curator, engineer or admin.")] = "expert",
+    days: Annotated[int, typer.Option(min=1, max=90, help="Days the link works.")] = 7,
+    public_url: Annotated[
+        str, typer.Option(envvar="ZHONGJING_PUBLIC_URL", help="Address of the service as browsers know it.")
+    ] = "http://127.0.0.1:8000",
+    database: DatabaseUrl = None,
+) -> None:
+    """Print a link with which one person chooses a password, once.
+
+    Example: zhongjing user invite 李医生 --role expert
+    """
+    from datetime import timedelta
+
+    from annotation.database import open_database
+    from annotation.invitations import invite as make
+
+    with open_database(database).write() as session:
+        _, token = make(session, name=name, role=role, by=None, lasts=timedelta(days=days))
+    say(f"{public_url.rstrip('/')}/invitation/{token}")
+
+
+def list_people(database: DatabaseUrl = None) -> None:
+    """List everyone who works here.
+
+    Example: zhongjing user list
+    """
+    from annotation.database import open_database
+    from annotation.people import people
+
+    with open_database(database).read() as session:
+        for user in people(session):
+            say(f"{user.role:<9} {user.name}{'  [left]' if user.left_at else ''}")
+
+
+def disable(name: Annotated[str, typer.Argument(help="Who leaves.")], database: DatabaseUrl = None) -> None:
+    """Let someone leave: her logins and keys end, what she ranked stays.
+
+    Example: zhongjing user disable 李医生
+    """
+    _set_active(name, database, active=False)
+
+
+def enable(name: Annotated[str, typer.Argument(help="Who comes back.")], database: DatabaseUrl = None) -> None:
+    """Let someone who left come back.
+
+    Example: zhongjing user enable 李医生
+    """
+    _set_active(name, database, active=True)
+
+
+def _set_active(name: str, database: str | None, *, active: bool) -> None:
+    from annotation.database import open_database
+    from annotation.people import alter_user, named_user
+
+    with open_database(database).write() as session:
+        alter_user(session, named_user(session, name).id, active=active, by=None)
+    say(f"{name} {'is back' if active else 'has left'}")
 
 
 def create(
@@ -180,31 +245,39 @@ def export(
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
-    data: Annotated[Path, typer.Option(help="Folder for what jobs write.")] = Path("zhongjing-data"),
+    data: Annotated[Path, typer.Option(help="Folder that jobs read and write.")] = Path("zhongjing-data"),
+    public_url: Annotated[
+        str | None,
+        typer.Option(envvar="ZHONGJING_PUBLIC_URL", help="Address behind a proxy; https makes cookies Secure."),
+    ] = None,
     database: DatabaseUrl = None,
 ) -> None:
-    """Serve the pages where experts rank.
+    """Serve the pages where experts rank, and the API.
 
     Example: zhongjing serve --port 8000
     """
     from annotation.web.server import run
 
-    run(host, port, data=data, database_url=database)
+    run(host, port, data=data, database_url=database, public_url=public_url)
 
 
 def worker(
     once: Annotated[bool, typer.Option("--once", help="Do what waits, then end.")] = False,
-    data: Annotated[Path, typer.Option(help="Folder for what jobs write.")] = Path("zhongjing-data"),
+    data: Annotated[Path, typer.Option(help="Folder that jobs read and write.")] = Path("zhongjing-data"),
+    lease: Annotated[float, typer.Option(min=1, help="Seconds of silence after which a job goes to another.")] = 60,
     database: DatabaseUrl = None,
 ) -> None:
-    """Do the jobs submitted on the pages: exports and corpus builds.
+    """Do the jobs submitted on the pages or by the API: import, deduplicate, match, build, export.
 
     Example: zhongjing worker --once
     """
+    from datetime import timedelta
+
     from annotation.database import open_database
     from annotation.worker import work
 
-    say(f"{work(open_database(database), data=data, once=once)} jobs done")
+    done = work(open_database(database), data=data, once=once, length=timedelta(seconds=lease))
+    say(f"{done} jobs done")
 
 
 def _password(*, from_stdin: bool) -> str:

@@ -15,18 +15,22 @@ from sqlalchemy import (
     Index,
     String,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from annotation.accounts import ROLES
+from annotation.accounts import ApiKey as ApiKey
+from annotation.accounts import Identity as Identity
+from annotation.accounts import Invitation as Invitation
 from annotation.base import Base as Base
 from annotation.base import Id, now, one_of
 from annotation.decisions import Ranking, Submission
 from corpus.records import Dimension, Tiers
 
-ROLES = ("expert", "senior", "curator", "engineer", "admin")
 WAITING = text("completed_at IS NULL")
-JOB_STATES = ("queued", "running", "done", "failed", "cancelled")
+JOB_STATES = ("queued", "running", "done", "failed", "dead", "cancelled")
 
 
 class User(Base):
@@ -47,6 +51,7 @@ class User(Base):
     simulated: Mapped[bool] = mapped_column(default=False)
     reliability: Mapped[float | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
+    left_at: Mapped[datetime | None]
 
 
 class Login(Base):
@@ -61,12 +66,13 @@ class Login(Base):
 
 
 class LoginFailure(Base):
-    """A wrong password, counted against the name that was tried."""
+    """A wrong password, counted against the name that was tried and the address it came from."""
 
     __tablename__ = "login_failures"
-    __table_args__ = (Index(None, "name_hash", "at"),)
+    __table_args__ = (Index(None, "name_hash", "at"), Index(None, "address_hash", "at"))
 
     name_hash: Mapped[str] = mapped_column(String(64))
+    address_hash: Mapped[str | None] = mapped_column(String(64))
     at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -179,8 +185,14 @@ class Adjudication(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
+_ACTIVE = text("state IN ('queued', 'running')")
+
+
 class Job(Base):
-    """Work for a worker. `fence` grows with every lease, so that a worker which lost its lease cannot finish."""
+    """Work for a worker. `fence` grows with every lease, so that a worker which lost its lease cannot finish.
+
+    `target` is the place it writes to: one job at a time. A `dead` job has used up its attempts.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -189,10 +201,12 @@ class Job(Base):
         CheckConstraint("(lease_owner IS NULL) = (lease_until IS NULL)", name="lease_until"),
         CheckConstraint("attempts >= 0", name="attempts"),
         Index(None, "state", "run_after"),
+        Index(None, "target", unique=True, sqlite_where=_ACTIVE, postgresql_where=_ACTIVE),
     )
 
     kind: Mapped[str] = mapped_column(String(50))
     payload: Mapped[dict[str, Any]]
+    target: Mapped[str | None] = mapped_column(String(300))
     state: Mapped[str] = mapped_column(String(20), default="queued")
     attempts: Mapped[int] = mapped_column(default=0)
     run_after: Mapped[datetime] = mapped_column(default=now)
@@ -202,12 +216,27 @@ class Job(Base):
     cursor: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     error: Mapped[str | None]
+    progress: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    cancel: Mapped[bool] = mapped_column(default=False, server_default=false())
     submitted_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)
+    ended_at: Mapped[datetime | None]
+
+
+class JobLine(Base):
+    """A line of a job's log."""
+
+    __tablename__ = "job_lines"
+    __table_args__ = (Index(None, "job_id", "id"),)
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    attempt: Mapped[int]
+    at: Mapped[datetime] = mapped_column(default=now)
+    text: Mapped[str]
 
 
 class AuditEntry(Base):
-    """Who did what, when."""
+    """Who did what, when. `detail` says how, where the action alone does not."""
 
     __tablename__ = "audit_log"
 
@@ -215,3 +244,4 @@ class AuditEntry(Base):
     actor_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     action: Mapped[str] = mapped_column(String(50))
     subject: Mapped[str] = mapped_column(String(200))
+    detail: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

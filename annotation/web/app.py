@@ -7,40 +7,58 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import IntegrityError
 from starlette.exceptions import HTTPException
 
 from annotation.database import Database
 from annotation.errors import RefusedError
-from annotation.web import overview, pages, ranking
+from annotation.oidc import Provider
+from annotation.web import account, api, arrivals, jobs, overview, pages, people, ranking
+from annotation.web.access import rule_for
 from annotation.web.limits import HEADERS, BodyLimit, SecurityHeaders
 from annotation.web.texts import TEXTS, text
 from annotation.web.view import page, static_folder
-from annotation.web.visitor import language_of, visitor_of
+from annotation.web.visitor import door, language_of, visitor_of
+from foundation.manifest import code_version
 
+ROUTERS = tuple(module.router for module in (pages, arrivals, account, ranking, overview, jobs, people, api))
 log = logging.getLogger("zhongjing.web")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """`data` is the folder where jobs read recipes and write results."""
+    """`data` is the folder where jobs read and write, `public_url` our address behind a proxy, `provider` who else
+    may say who somebody is."""
 
     database_url: str | None = None
     data: Path = field(default_factory=lambda: Path("zhongjing-data"))
+    public_url: str | None = None
+    provider: Provider | None = None
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The service on a migrated database."""
     settings = settings or Settings()
-    app = FastAPI(title="Zhongjing Studio", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Zhongjing Studio",
+        version=code_version(),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(door)],
+    )
     app.state.database = Database(settings.database_url)
     app.state.data = settings.data
-    for router in (pages.router, ranking.router, overview.router):
+    app.state.settings = settings
+    for router in ROUTERS:
         app.include_router(router)
+    app.add_api_route("/openapi.json", lambda: app.openapi(), include_in_schema=False)
+    _refuse_unlisted()
     app.mount("/static", StaticFiles(directory=static_folder()), name="static")
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -48,8 +66,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(IntegrityError, _conflict)
     app.add_exception_handler(Exception, _failed)
     app.add_middleware(BodyLimit)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(SecurityHeaders, secure=(settings.public_url or "").startswith("https:"))
     return app
+
+
+def routes() -> list[tuple[str, str]]:
+    """Method and path of every route but the static files'."""
+    declared = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    return [("GET", "/openapi.json"), *((method, route.path) for route in declared for method in route.methods or ())]
+
+
+def _refuse_unlisted() -> None:
+    unlisted = [f"{method} {path}" for method, path in routes() if rule_for(method, path) is None]
+    if unlisted:
+        raise RuntimeError(f"say in annotation/web/access.py who may open: {', '.join(unlisted)}")
 
 
 def _refused(request: Request, error: Exception) -> Response:

@@ -12,6 +12,7 @@ POLICY = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 REFUSALS = {411: "send the length of the body", 413: f"a body has at most {LARGEST_BODY} bytes"}
+STRICT = "max-age=31536000"
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -22,10 +23,11 @@ HEADERS = {
 
 
 class SecurityHeaders:
-    """Adds the headers that keep foreign scripts, frames and guesses out."""
+    """Adds the headers that keep foreign scripts, frames and guesses out; behind TLS also the one that keeps it so."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, secure: bool = False) -> None:
         self.app = app
+        self.headers = {**HEADERS, "Strict-Transport-Security": STRICT} if secure else HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and complete the response's headers."""
@@ -33,7 +35,7 @@ class SecurityHeaders:
         async def complete(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self.headers.items():
                     headers.setdefault(name, value)
                 if not scope["path"].startswith("/static/"):
                     headers.setdefault("Cache-Control", "no-store")

@@ -10,16 +10,18 @@ from pathlib import Path
 import uvicorn
 
 from annotation.database import open_database
+from annotation.oidc import provider_from_environment
 from annotation.web.app import Settings, create_app
 from foundation.cli import warn
 from foundation.errors import ZhongjingError
 
 
-def run(host: str, port: int, *, data: Path, database_url: str | None) -> None:
+def run(host: str, port: int, *, data: Path, database_url: str | None, public_url: str | None = None) -> None:
     """Serve until interrupted; refuses a database that is not migrated."""
     open_database(database_url).close()
     with _listening(host, port) as listener:
-        app = create_app(Settings(database_url=database_url, data=data))
+        provider = provider_from_environment()
+        app = create_app(Settings(database_url=database_url, data=data, public_url=public_url, provider=provider))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False))
         name = f"[{host}]" if ":" in host else host
         warn(f"serving on http://{name}:{listener.getsockname()[1]}  (Ctrl-C ends it)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from annotation.web.words import WORDS
+
 LANGUAGES = ("zh", "en")
 
 TEXTS: dict[str, tuple[str, str]] = {
@@ -148,6 +150,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "wrong_password": ("用户名或密码不正确。", "Name or password is not right."),
     "home": ("返回首页", "Go to the start page"),
+    **WORDS,
 }
 
 

@@ -11,16 +11,18 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from annotation.status import figure
-from annotation.web.access import JOBS, RANK, STATUS, may
+from annotation.web.access import may
 from annotation.web.texts import LANGUAGES, text
 from annotation.web.visitor import Visitor, language_of
 from foundation.manifest import code_version
+
+AREAS = ("rank", "status", "jobs", "people", "audit")
 
 
 def page(request: Request, template: str, *, visitor: Visitor | None, status: int = 200, **values: Any) -> HTMLResponse:
     """Render a template of `annotation/templates` in the visitor's language."""
     language = language_of(request)
-    areas = [area for area in (RANK, STATUS, JOBS) if visitor and may(visitor.role, area)]
+    areas = [area for area in AREAS if visitor and may(visitor.role, f"/{area}")]
     html = (
         _environment()
         .get_template(template)

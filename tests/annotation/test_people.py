@@ -58,16 +58,27 @@ def test_a_simulated_expert_never_logs_in(database):
 
 
 def test_five_wrong_passwords_close_the_door_for_a_while(database, user_id):
-    for _ in range(5):
+    for number in range(5):
         with database.write() as session:
-            auth.count_failure(session, "李医生")
-    with database.read() as session, pytest.raises(auth.ThrottledError):
-        auth.check_password(session, "李医生", PASSWORD)
+            auth.begin_attempt(session, "李医生", f"address {number}")
+    with database.write() as session, pytest.raises(auth.ThrottledError):
+        auth.begin_attempt(session, "李医生", "another")
     with database.write() as session:
+        auth.begin_attempt(session, "王医生", "another")
         for failure in session.scalars(select(LoginFailure)):
             failure.at -= timedelta(minutes=16)
-    with database.read() as session:
-        assert auth.check_password(session, "李医生", PASSWORD) == user_id
+    with database.write() as session:
+        auth.begin_attempt(session, "李医生", "another")
+        auth.forgive(session, "李医生")
+        assert session.scalars(select(LoginFailure)).all() == []
+
+
+def test_an_address_that_tries_many_names_is_shut_out(database):
+    with database.write() as session:
+        for number in range(50):
+            auth.begin_attempt(session, f"name {number}", "one address")
+        with pytest.raises(auth.ThrottledError):
+            auth.begin_attempt(session, "yet another name", "one address")
 
 
 def test_a_login_ends_by_time_or_by_leaving(database, user_id):

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from annotation.auth import hash_password
 from annotation.auth import log_in as start_login
 from annotation.decisions import Ranking
-from annotation.models import Assignment, AuditEntry, Job, User
+from annotation.models import Assignment, AuditEntry, User
 from annotation.simulation import add_simulated_experts, simulate
 from annotation.web.app import Settings, create_app
 from annotation.web.pages import own_path
@@ -287,24 +287,13 @@ def test_status_says_simulated(world):
     assert "不是临床医生的判断" not in client(world, "赵").get("/status?campaign=试验").text
 
 
-def test_a_curator_submits_jobs(world):
-    browser = client(world, "赵")
-    response = browser.post("/jobs/export", data={"csrf": csrf(browser), "campaign": "模拟", "seed": "3"})
-    assert response.status_code == 200
-    assert "排队中" in response.text
-    assert browser.post("/jobs/export", data={"csrf": csrf(browser), "campaign": "none"}).status_code == 404
-    assert browser.post("/jobs/build", data={"csrf": csrf(browser), "recipe": "../x"}).status_code == 404
-    with world.state.database.read() as session:
-        assert [job.payload for job in session.scalars(select(Job))] == [{"campaign": "模拟", "seed": 3}]
-
-
 def test_our_own_fault_is_a_friendly_page_without_details(world, monkeypatch):
-    import annotation.web.overview
+    import annotation.agreement
 
     def fail(*_args, **_options):
         raise RuntimeError("patient's words")
 
-    monkeypatch.setattr(annotation.web.overview, "agreement", fail)
+    monkeypatch.setattr(annotation.agreement, "agreement", fail)
     browser = TestClient(world, raise_server_exceptions=False)
     log_in(browser, "赵")
     response = browser.get("/status")
