@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from annotation.assignments import fill
 from annotation.base import now
@@ -19,6 +21,7 @@ from annotation.models import Answer, Assignment, Campaign, Task, User
 from corpus.records import ModelOutput, Prompt
 
 MOST_REPEATED = 0.5
+MOST_NAMED = 5
 DAILY_GOAL, BREAK_MINUTES = 40, 45
 
 
@@ -113,6 +116,31 @@ def naming_models(session: Session, campaign: Campaign) -> list[tuple[str, str]]
     query = select(Answer.output_id, Answer.names_model).join(Task, Task.id == Answer.task_id)
     found = query.where(Task.campaign_id == campaign.id, Answer.names_model.is_not(None), counts())
     return [(output_id, words) for output_id, words in session.execute(found.order_by(Answer.output_id)) if words]
+
+
+def described(session: Session, campaign: Campaign, experts: int) -> tuple[list[str], list[str]]:
+    """What a new campaign holds, and what its curator should look at, as lines of text without any answer's words."""
+    tasks, assignments = sizes(session, campaign)
+    gold, repeated = tests_in(session, campaign)
+    merged = sum(len(ids) for ids in session.scalars(_answers_of(campaign, Answer.merged)))
+    told = [f"campaign {campaign.name}: {tasks} tasks, {assignments} assignments to {experts} experts"]
+    if gold or repeated:
+        told.append(f"mixed in unannounced: {gold} gold prompts, {repeated} repeated prompts")
+    reasons = Counter(reason for _, reason in campaign.left_out)
+    warnings = [f"left out: {count} x {reason}" for reason, count in sorted(reasons.items())]
+    if merged:
+        warnings.append(f"merged: {merged} answers say the same as another one to their prompt")
+    naming = naming_models(session, campaign)
+    if naming:
+        first = ", ".join(output_id for output_id, _ in naming[:MOST_NAMED])
+        warnings.append(
+            f"not blind: {len(naming)} answers name their model: {first}{' …' * (len(naming) > MOST_NAMED)}"
+        )
+    return told, warnings
+
+
+def _answers_of(campaign: Campaign, column: InstrumentedAttribute[Any]) -> Select[Any]:
+    return select(column).join(Task, Task.id == Answer.task_id).where(Task.campaign_id == campaign.id, counts())
 
 
 def _existing(session: Session) -> str:

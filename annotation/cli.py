@@ -31,10 +31,11 @@ def add_commands(app: typer.Typer) -> None:
     people.command("list")(list_people)
     people.command("disable")(disable)
     people.command("enable")(enable)
-    rank = group("Ranking campaigns: create, simulate, watch.")
+    rank = group("Ranking campaigns: create, simulate, watch, close.")
     rank.command("create")(create)
     rank.command("simulate")(simulate)
     rank.command("status")(status)
+    rank.command("close")(close)
     app.add_typer(database, name="db")
     database.callback()(_database)
     app.add_typer(people, name="user")
@@ -150,16 +151,29 @@ def create(
         str, typer.Option(help="Names between commas; all = all real experts, simulated = six simulated.")
     ] = "all",
     overlap: Annotated[int | None, typer.Option(min=1, help="Experts per prompt; default: every one of them.")] = None,
+    gold: Annotated[
+        Path | None, typer.Option(help="gold.jsonl: prompts whose order is known, for every expert.")
+    ] = None,
+    repeats: Annotated[float, typer.Option(help="Share of the prompts that come a second time, unannounced.")] = 0.05,
+    dimensions: Annotated[
+        str, typer.Option(help="overall, and any of safety, professionalism, fluency, between commas.")
+    ] = "overall",
+    guideline: Annotated[Path | None, typer.Option(help="The written rule; default: Zhongjing's own.")] = None,
+    daily_goal: Annotated[int, typer.Option(min=1, help="Tasks a day that an expert aims at.")] = 40,
+    break_minutes: Annotated[int, typer.Option(min=1, help="Minutes of work before a break is proposed.")] = 45,
     name: Annotated[str, typer.Option(help="Name of the campaign.")] = "ranking",
     seed: Seed = 0,
     database: DatabaseUrl = None,
 ) -> None:
     """Make ranking tasks of prompts and their answers, and give them to experts.
 
-    Example: zhongjing rank create --prompts prompts.jsonl --outputs outputs.jsonl --experts simulated --overlap 6
+    Example: zhongjing rank create --prompts prompts.jsonl --outputs outputs.jsonl --experts all --overlap 3 --gold
+    gold.jsonl
     """
-    from annotation.campaigns import create_campaign, sizes
+    from annotation.campaigns import create_campaign, described
     from annotation.database import open_database
+    from annotation.gold import read_gold
+    from annotation.guideline import read_guideline
     from annotation.inputs import read_outputs, read_prompts
     from annotation.simulation import experts_chosen
 
@@ -174,10 +188,32 @@ def create(
             experts=people,
             overlap=overlap or len(people),
             seed=seed,
+            guideline=read_guideline(guideline) if guideline else None,
+            dimensions=[word.strip() for word in dimensions.split(",")],
+            gold=read_gold(gold, asked, answers) if gold else (),
+            repeats=repeats,
+            daily_goal=daily_goal,
+            break_minutes=break_minutes,
         )
-        tasks, assignments = sizes(session, campaign)
-    _warn_left_out(campaign.left_out)
-    say(f"campaign {name}: {tasks} tasks, {assignments} assignments to {len(people)} experts")
+        lines, warnings = described(session, campaign, len(people))
+    for line in warnings:
+        warn(line)
+    for line in lines:
+        say(line)
+
+
+def close(campaign: CampaignName = None, database: DatabaseUrl = None) -> None:
+    """End a campaign: nobody ranks in it any more, what is stored stays.
+
+    Example: zhongjing rank close --campaign ranking
+    """
+    from annotation.campaigns import close_campaign, find_campaign
+    from annotation.database import open_database
+
+    with open_database(database).write() as session:
+        found = find_campaign(session, campaign)
+        close_campaign(session, found)
+    say(f"campaign {found.name} is closed")
 
 
 def simulate(
@@ -292,10 +328,3 @@ def _password(*, from_stdin: bool) -> str:
     if getpass("Again: ") != password:
         raise ZhongjingError("the two passwords differ")
     return password
-
-
-def _warn_left_out(left_out: list[list[str]]) -> None:
-    from collections import Counter
-
-    for reason, count in sorted(Counter(reason for _, reason in left_out).items()):
-        warn(f"left out: {count} x {reason}")

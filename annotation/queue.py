@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, time
 
 import msgspec
@@ -83,15 +83,15 @@ def progress_of(session: Session, expert_id: int) -> list[Progress]:
     ]
 
 
-def next_assignment(session: Session, expert_id: int, *, after: int | None = None) -> int | None:
-    """The first assignment that waits for an expert, other than `after`; None where all is done."""
+def next_assignment(session: Session, expert_id: int, *, besides: Collection[int] = ()) -> int | None:
+    """The first assignment that waits for an expert `besides` some; None where all is done."""
     campaigns = (
         select(Campaign.id)
         .join(Queue, Queue.campaign_id == Campaign.id)
         .where(Queue.expert_id == expert_id, Queue.done < Queue.total, Campaign.closed_at.is_(None))
         .order_by(Campaign.id)
     )
-    waiting = (_next_in(session, expert_id, campaign_id, after) for campaign_id in session.scalars(campaigns))
+    waiting = (_next_in(session, expert_id, campaign_id, besides) for campaign_id in session.scalars(campaigns))
     return next(filter(None, waiting), None)
 
 
@@ -108,11 +108,11 @@ def done_today(session: Session, expert_id: int) -> int:
     return session.scalar(select(func.count()).where(finished)) or 0
 
 
-def open_sheet(session: Session, assignment_id: int, expert_id: int, *, ahead: bool = False) -> Sheet:
-    """What the page shows. The first opening is noted, so that time on task has a bound of our own, but not where
-    the page is only fetched `ahead`."""
+def open_sheet(session: Session, assignment_id: int, expert_id: int, *, ahead_of: int | None = None) -> Sheet:
+    """What the page shows. The first opening is noted, so that time on task has a bound of our own; but not where it
+    is only fetched in advance, while the assignment `ahead_of` is still on show."""
     assignment = own_assignment(session, assignment_id, expert_id)
-    if assignment.opened_at is None and not ahead:
+    if assignment.opened_at is None and ahead_of is None:
         assignment.opened_at = now()
     query = (
         select(Assignment)
@@ -133,7 +133,7 @@ def open_sheet(session: Session, assignment_id: int, expert_id: int, *, ahead: b
         number=assignment.position + 1,
         total=queue.total,
         done=queue.done,
-        next_id=next_assignment(session, expert_id, after=assignment_id),
+        next_id=next_assignment(session, expert_id, besides={assignment_id, ahead_of or 0}),
         dimensions=campaign.dimensions,
         guideline=guideline_of(session, campaign.guideline_version),
         daily_goal=campaign.daily_goal,
@@ -157,12 +157,12 @@ def elapsed_since(session: Session, assignment: Assignment) -> float | None:
     return max(0.0, (now() - max(seen)).total_seconds()) if seen else None
 
 
-def _next_in(session: Session, expert_id: int, campaign_id: int, after: int | None = None) -> int | None:
+def _next_in(session: Session, expert_id: int, campaign_id: int, besides: Collection[int] = ()) -> int | None:
     waiting = (
         Assignment.expert_id == expert_id,
         Assignment.completed_at.is_(None),
         Assignment.campaign_id == campaign_id,
-        Assignment.id != (after or 0),
+        Assignment.id.not_in(besides),
     )
     return session.scalar(select(Assignment.id).where(*waiting).order_by(Assignment.position).limit(1))
 

@@ -82,7 +82,8 @@ class Dialogue(_Record):
 
 
 class Prompt(_Record):
-    """A dialogue cut after a user turn that asks something. `facts` are graph triples worth showing beside it.
+    """A dialogue cut after a user turn that asks something. `facts` are graph triples worth showing beside it, and
+    `fact_sources` say where each of them was stated.
 
     `reference` is the doctor's real reply to that turn, where there was one.
     """
@@ -93,6 +94,7 @@ class Prompt(_Record):
     dataset_version: str
     department: str | None = None
     facts: list[str] = []
+    fact_sources: list[str] = []
     reference: str | None = None
 
 

@@ -128,21 +128,23 @@ class Facts:
         self.graph: KnowledgeGraph = KnowledgeGraph.open(graph)
         self.linker: EntityLinker = EntityLinker(self.graph)
 
-    def of(self, messages: Sequence[Message]) -> list[str]:
-        """Up to `MAX_FACTS` triples about what is spoken of and not denied.
+    def of(self, messages: Sequence[Message]) -> dict[str, str]:
+        """Up to `MAX_FACTS` triples about what is spoken of and not denied, each with where it was stated.
 
         Such that join two things spoken of come first, then those about the last turn.
         """
+        from kg.card import provenance
+
         last = self._entities(messages[-1:])
         spoken = list(dict.fromkeys([*last, *self._entities(messages[:-1])]))
-        facts = [
-            (triple.subject, triple.relation, triple.object)
+        facts = {
+            (triple.subject, triple.relation, triple.object): triple
             for entity in spoken
             for triple in self.graph.triples(subject=entity)
             if triple.relation in (_RELATIONS if triple.object in spoken else _CARE)
-        ]
-        ranked = sorted(set(facts), key=lambda fact: _interest(fact, spoken, len(last)))
-        return [" ".join(fact) for fact in _varied(ranked)]
+        }
+        ranked = sorted(facts, key=lambda fact: _interest(fact, spoken, len(last)))
+        return {" ".join(fact): provenance(facts[fact]) for fact in _varied(ranked)}
 
     def _entities(self, messages: Sequence[Message]) -> list[str]:
         mentions = (mention for message in messages for mention in self.linker.link(message.content))
@@ -171,13 +173,15 @@ def _prompts(version: Path, name: str, chosen: Collection[str], facts: Facts | N
             continue
         following = dialogue.messages[end : end + 1]
         messages = dialogue.messages[:end]
+        known = facts.of(messages) if facts else {}
         yield Prompt(
             prompt_id=make_id("p", name, dialogue.id, end),
             messages=messages,
             dialogue_id=dialogue.id,
             dataset_version=name,
             department=dialogue.department,
-            facts=facts.of(messages) if facts else [],
+            facts=list(known),
+            fact_sources=list(known.values()),
             reference=following[0].content if following and following[0].role == "assistant" else None,
         )
 

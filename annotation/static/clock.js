@@ -1,4 +1,4 @@
-// Seconds spent on a page: only while it is visible and someone has moved, typed or scrolled within the last minute.
+// Seconds spent on a task: only while the page is visible and someone has moved, typed or scrolled within the last minute.
 
 const IDLE_AFTER = 60_000;
 
@@ -12,6 +12,13 @@ export class Clock {
       addEventListener(sign, () => this.#sign(), { passive: true, capture: true });
     }
     document.addEventListener("visibilitychange", () => this.#settle(document.hidden));
+  }
+
+  // Begins anew, with what was spent on the same task before.
+  restart(seconds = 0) {
+    this.#settle(false);
+    this.#spent = seconds * 1000;
+    this.#lastSign = performance.now();
   }
 
   seconds() {

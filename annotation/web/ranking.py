@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from annotation.campaigns import DAILY_GOAL
+from annotation.decisions import DANGERS, REASONS
 from annotation.people import record
 from annotation.queue import done_today, elapsed_since, next_assignment, open_sheet, progress_of, recent
 from annotation.ranking import LONGEST_REWRITE, LONGEST_SECONDS, Decision, Verdict, own_assignment, submit
@@ -17,6 +19,7 @@ from corpus.records import Dimension
 
 router = APIRouter()
 AssignmentId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+OtherId = Annotated[int, Query(ge=1, le=2**63 - 1)]
 Label = Annotated[str, Field(max_length=40)]
 
 
@@ -65,10 +68,11 @@ class Sent(BaseModel):
 
 
 class Stored(BaseModel):
-    """Acknowledges a decision that is in the database; `next` is where to go on."""
+    """Acknowledges a decision that is in the database; `next` is where to go on, `today` what was finished today."""
 
     version: int
     next: str
+    today: int
 
 
 @router.get("/rank", response_class=HTMLResponse)
@@ -85,16 +89,18 @@ def queue(request: Request, visitor: Person) -> Response:
             left=sum(row.total - row.done for row in campaigns if not row.closed),
             next_id=next((row.next_id for row in campaigns if row.next_id), None),
             today=done_today(session, visitor.id),
+            goal=max((row.daily_goal for row in campaigns if row.next_id), default=DAILY_GOAL),
         )
 
 
 @router.get("/rank/{assignment_id}", response_class=HTMLResponse)
-def sheet(request: Request, visitor: Person, assignment_id: AssignmentId, ahead: bool = False) -> Response:
-    """One task, blind; to anyone but its expert it does not exist. `ahead` is how a page fetches the next one."""
+def sheet(request: Request, visitor: Person, assignment_id: AssignmentId, ahead_of: OtherId | None = None) -> Response:
+    """One task, blind; to anyone but its expert it does not exist. `ahead_of` is the task from whose page this one
+    is fetched in advance."""
     with database_of(request).write() as session:
-        opened = open_sheet(session, assignment_id, visitor.id, ahead=ahead)
+        opened = open_sheet(session, assignment_id, visitor.id, ahead_of=ahead_of)
         today = done_today(session, visitor.id)
-    return page(request, "rank.html", visitor=visitor, sheet=opened, today=today)
+    return page(request, "rank.html", visitor=visitor, sheet=opened, today=today, reasons=REASONS, dangers=DANGERS)
 
 
 @router.post("/rank/{assignment_id}")
@@ -113,4 +119,8 @@ def submit_decision(request: Request, visitor: Person, assignment_id: Assignment
         )
         record(session, visitor.id, submission.verdict, f"assignment:{assignment_id}")
         following = next_assignment(session, visitor.id)
-        return Stored(version=submission.version, next=f"/rank/{following}" if following else "/rank")
+        return Stored(
+            version=submission.version,
+            next=f"/rank/{following}" if following else "/rank",
+            today=done_today(session, visitor.id),
+        )
