@@ -34,7 +34,7 @@ POST   /account/keys                     .      own    own    own     own      o
 POST   /account/keys/{key_id}/revoke     .      own    own    own     own      own   .               .
 GET    /rank                             .      own    own    .       .        .     .               .
 GET    /rank/{assignment_id}             .      own    own    .       .        .     .               yes
-POST   /rank/{assignment_id}             .      own    own    .       .        .     .               yes
+POST   /rank/{assignment_id}             .      own    own    .       .        .     .               no
 GET    /status                           .      .      .      any     any      any   .               yes
 GET    /jobs                             .      .      .      any     any      any   .               .
 GET    /jobs/{job_id}                    .      .      .      any     any      any   .               .

@@ -128,7 +128,7 @@ def test_a_ranking_is_stored_once_and_shown_in_the_queue(world):
     first, second = assignments(world, "李医生")
     browser.get(f"/rank/{first.id}")
     answers = [send(browser, first).json() for _ in range(2)]
-    assert answers[0] == answers[1] == {"version": 1, "next": f"/rank/{second.id}"}
+    assert answers[0] == answers[1] == {"version": 1, "next": f"/rank/{second.id}", "today": 1}
     assert send(browser, second, key="another key").json()["next"] == "/rank"
     assert "您的题目已全部完成" in browser.get("/rank").text
     with world.state.database.read() as session:
