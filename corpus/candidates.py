@@ -1,0 +1,179 @@
+"""Which dialogues may be alike: those whose sketches meet in a band, in groups, and what hangs together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from corpus.minhash import Bands, Sketches, agreement, mix
+
+SMALL = 8
+PAIRS_AT_ONCE = 4_000_000
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_LOW = np.uint64(0xFFFFFFFF)
+_HIGH = np.uint64(0xFFFFFFFF00000000)
+
+Numbers = npt.NDArray[np.int64]
+
+
+class Groups(msgspec.Struct, frozen=True):
+    """Group `g` holds the documents `members[starts[g] : starts[g + 1]]`, each of which may be like each other.
+
+    Document `d` is in the groups `groups[places[d] : places[d + 1]]`.
+    """
+
+    members: npt.NDArray[np.int32]
+    starts: Numbers
+    groups: npt.NDArray[np.int32]
+    places: Numbers
+
+
+def find_groups(
+    sketches: Sketches, documents: Numbers, bands: Bands, *, frozen: int, least: int, threads: int, step: Callable[[], None]
+) -> Groups:
+    """Group the `documents` (rows of `sketches`) that meet in a band.
+
+    In a bucket of up to `SMALL` only pairs that share `least` values count, each as a group of two; larger buckets
+    are groups as they are, so that a template used ten thousand times costs no list of its pairs. Documents before
+    `frozen` are not compared with each other. `step` is called after each band.
+    """
+    pairs, waiting = np.empty(0, dtype=np.uint64), [np.empty(0, dtype=np.uint64)]
+    members, sizes = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int64)]
+    with ThreadPoolExecutor(threads) as pool:
+        for met, large, counts in pool.map(lambda band: _meet(sketches, documents, band, frozen, least), bands):
+            waiting.append(met)
+            members.append(large)
+            sizes.append(counts)
+            if sum(map(len, waiting)) > len(pairs) + PAIRS_AT_ONCE:
+                pairs, waiting = np.unique(np.concatenate((pairs, *waiting))), []
+            step()
+    pairs = np.unique(np.concatenate((pairs, *waiting)))
+    both = np.column_stack(((pairs >> np.uint64(32)).astype(np.int32), (pairs & _LOW).astype(np.int32)))
+    joined = np.concatenate((both.ravel(), *members))
+    starts = np.append(0, np.cumsum(np.concatenate((np.full(len(pairs), 2), *sizes)))).astype(np.int64)
+    groups, places = _inverted(joined, starts, len(sketches))
+    return Groups(joined, starts, groups, places)
+
+
+def components(groups: Groups, documents: int) -> tuple[Numbers, Numbers]:
+    """The documents that are in any group, ordered by what hangs together through groups, and where each part begins."""
+    roots = _roots(groups.members, groups.starts, documents)
+    linked = np.flatnonzero(np.diff(groups.places))
+    linked = linked[np.argsort(roots[linked], kind="stable")]
+    begins = np.flatnonzero(np.diff(roots[linked], prepend=-1))
+    return linked, np.append(begins, len(linked)).astype(np.int64)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _bucketed(sketches: Any, documents: Any, band: Any) -> Any:
+    """The documents sorted by a hash of the band's values: the hash in the upper half, the document in the lower one."""
+    bits = np.uint64(min(20, max(8, np.int64(np.log2(len(documents) + 1)))))
+    keys, counts = np.empty(len(documents), dtype=np.uint64), np.zeros((1 << bits) + 1, dtype=np.int64)
+    for place in range(len(documents)):
+        key = np.uint64(0)
+        for row in band:
+            key = key * _STEP + np.uint64(sketches[documents[place], row])
+        key = mix(key)
+        keys[place] = (key & _HIGH) | np.uint64(documents[place])
+        counts[np.int64(key >> (np.uint64(64) - bits)) + 1] += 1
+    counts = np.cumsum(counts)
+    ordered = np.empty_like(keys)
+    for key in keys:
+        part = np.int64(key >> (np.uint64(64) - bits))
+        ordered[counts[part]] = key
+        counts[part] += 1
+    for right in range(1, len(ordered)):
+        key, place = ordered[right], right
+        while place > 0 and ordered[place - 1] > key:
+            ordered[place] = ordered[place - 1]
+            place -= 1
+        ordered[place] = key
+    return ordered
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _meet(sketches: Any, documents: Any, band: Any, frozen: Any, least: Any) -> Any:
+    """Pairs as (smaller << 32 | larger) that meet in small buckets, members of the large ones and their sizes."""
+    ordered = _bucketed(sketches, documents, band)
+    ends, small, large = _buckets(ordered)
+    pairs, found = np.empty(small, dtype=np.uint64), 0
+    members, sizes, held = np.empty(large, dtype=np.int32), np.empty(large // SMALL + 1, dtype=np.int64), 0
+    buckets, begin = 0, 0
+    for end in ends:
+        if end - begin > SMALL and np.int64(ordered[end - 1] & _LOW) >= frozen:
+            sizes[buckets] = end - begin
+            buckets += 1
+            for place in range(begin, end):
+                members[held] = np.int32(ordered[place] & _LOW)
+                held += 1
+        elif 1 < end - begin <= SMALL:
+            for right in range(begin + 1, end):
+                other = np.int64(ordered[right] & _LOW)
+                for left in range(begin, right if other >= frozen else begin):
+                    one = np.int64(ordered[left] & _LOW)
+                    if agreement(sketches, one, other) >= least:
+                        pairs[found] = np.uint64(one) << np.uint64(32) | np.uint64(other)
+                        found += 1
+        begin = end
+    return pairs[:found].copy(), members[:held].copy(), sizes[:buckets].copy()
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _buckets(ordered: Any) -> Any:
+    """Where each bucket ends, how many pairs are in small ones and how many documents in large ones."""
+    ends, buckets, small, large, begin = np.empty(len(ordered), dtype=np.int64), 0, 0, 0, 0
+    for end in range(1, len(ordered) + 1):
+        if end < len(ordered) and ordered[end] ^ ordered[begin] <= _LOW:
+            continue
+        size = end - begin
+        if size > SMALL:
+            large += size
+        else:
+            small += size * (size - 1) // 2
+        ends[buckets] = end
+        buckets += 1
+        begin = end
+    return ends[:buckets], small, large
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _inverted(members: Any, starts: Any, documents: Any) -> Any:
+    places = np.zeros(documents + 1, dtype=np.int64)
+    for member in members:
+        places[member + 1] += 1
+    places = np.cumsum(places)
+    groups, following = np.empty(len(members), dtype=np.int32), places[:-1].copy()
+    for group in range(len(starts) - 1):
+        for place in range(starts[group], starts[group + 1]):
+            member = members[place]
+            groups[following[member]] = group
+            following[member] += 1
+    return groups, places
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _root(parents: Any, document: Any) -> Any:
+    while parents[document] != document:
+        parents[document] = parents[parents[document]]
+        document = parents[document]
+    return document
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _roots(members: Any, starts: Any, documents: Any) -> Any:
+    parents = np.arange(documents)
+    for group in range(len(starts) - 1):
+        first = _root(parents, np.int64(members[starts[group]]))
+        for place in range(starts[group] + 1, starts[group + 1]):
+            other = _root(parents, np.int64(members[place]))
+            first, other = min(first, other), max(first, other)
+            parents[other] = first
+    for document in range(documents):
+        parents[document] = _root(parents, document)
+    return parents

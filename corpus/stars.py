@@ -1,0 +1,216 @@
+"""Stars: every dialogue removed is verified against its own keeper, by the exact similarity of their 3-gram sets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from corpus.candidates import Groups, Numbers
+from corpus.comparable import PATIENT, Offsets, Points
+from corpus.minhash import Sketches, agreement, count_grams, gram_at, mix
+from corpus.numbers import contradict
+
+OWN_QUESTION = 0.25
+MIN_QUESTION = 8
+NEAR_MISS = 0.1
+NONE, NUMBERS, QUESTIONS = 0, 1, 2
+
+
+class Stars(msgspec.Struct, frozen=True):
+    """Arrays over the places of a wave, see `Wave`.
+
+    `keeper` is the place of what it went in favour of, its own where it stays, with the exact `similarity` to it.
+    `beside` is the likest dialogue that it is flagged beside (-1 for none) for `reason` NUMBERS or QUESTIONS.
+    `missed` is the likest keeper just under the threshold, -1 for none.
+    """
+
+    keeper: Numbers
+    similarity: npt.NDArray[np.float64]
+    beside: Numbers
+    flagged: npt.NDArray[np.float64]
+    reason: npt.NDArray[np.int8]
+    missed: Numbers
+    nearly: npt.NDArray[np.float64]
+
+
+class Wave(msgspec.Struct, frozen=True):
+    """Dialogues whose texts are in memory at one time: whole parts of what hangs together, in each the best first.
+
+    Place `p` is document `documents[p]` with the text `points[offsets[p] : offsets[p + 1]]`; part `c` takes the places
+    `parts[c]` to `parts[c + 1]`; `places` is the place of every document, -1 for those elsewhere.
+    """
+
+    documents: Numbers
+    parts: Numbers
+    places: npt.NDArray[np.int32]
+    points: Points
+    offsets: Offsets
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What makes a copy. Documents before `tests` remove whatever is like them, those before `frozen` never go."""
+
+    threshold: float
+    least: int
+    tests: int
+    frozen: int
+
+
+def empty_stars(places: int) -> Stars:
+    """Nobody removed yet."""
+    return Stars(
+        np.arange(places),
+        np.ones(places),
+        np.full(places, -1),
+        np.zeros(places),
+        np.zeros(places, dtype=np.int8),
+        np.full(places, -1),
+        np.zeros(places),
+    )
+
+
+def find_stars(wave: Wave, groups: Groups, sketches: Sketches, rules: Rules, parts: range, stars: Stars) -> None:
+    """Greedy stars in some parts of a wave: the best that is still there removes what is like it, and so on.
+
+    A pair whose numbers contradict each other, or whose patients say different things before the same answer, is
+    flagged and stays. The result does not depend on how parts are shared among threads.
+    """
+    _stars(
+        (wave.documents, wave.parts, wave.places, wave.points, wave.offsets),
+        (groups.members, groups.starts, groups.groups, groups.places),
+        sketches,
+        (rules.threshold, rules.least, rules.tests, rules.frozen),
+        (parts.start, parts.stop),
+        (stars.keeper, stars.similarity, stars.beside, stars.flagged, stars.reason, stars.missed, stars.nearly),
+    )
+
+
+def jaccard(one: Points, other: Points) -> float:
+    """The exact Jaccard similarity of the 3-gram sets of two texts; 1 where both have none."""
+    return float(_jaccard(one, other))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _new_table(grams: Any) -> Any:
+    size = 64
+    while size < 2 * grams:
+        size *= 2
+    return np.zeros(size, dtype=np.uint64), np.full(size, -1, dtype=np.int64)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _slot(table: Any, gram: Any) -> Any:
+    """Where a gram is, or would be put."""
+    mask = np.uint64(len(table) - 1)
+    slot = mix(gram) & mask
+    while table[slot] != 0 and table[slot] != gram:
+        slot = (slot + np.uint64(1)) & mask
+    return slot
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _fill(table: Any, points: Any) -> Any:
+    """Put a text's grams into an empty table; returns how many different ones there are."""
+    different = 0
+    for place in range(count_grams(points)):
+        gram = gram_at(points, place)
+        slot = _slot(table, gram)
+        different += table[slot] == 0
+        table[slot] = gram
+    return different
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _shared(table: Any, marks: Any, mark: Any, points: Any) -> Any:
+    """How many different grams of a text are in a table."""
+    shared = 0
+    for place in range(count_grams(points)):
+        slot = _slot(table, gram_at(points, place))
+        if table[slot] != 0 and marks[slot] != mark:
+            marks[slot] = mark
+            shared += 1
+    return shared
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _different(points: Any) -> Any:
+    return _fill(_new_table(len(points))[0], points)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _jaccard(one: Any, other: Any) -> Any:
+    table, marks = _new_table(len(one))
+    own = _fill(table, one)
+    shared = _shared(table, marks, 0, other)
+    together = own + _different(other) - shared
+    return shared / together if together else 1.0
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _patients(points: Any) -> Any:
+    return points[points & PATIENT != 0]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _questions_differ(one: Any, other: Any) -> Any:
+    """Whether the patients' words, where there are enough, have less than `OWN_QUESTION` of the shorter's in common."""
+    mine, theirs = _patients(one), _patients(other)
+    if min(len(mine), len(theirs)) < MIN_QUESTION:
+        return False
+    table, marks = _new_table(len(mine))
+    own = _fill(table, mine)
+    return _shared(table, marks, 0, theirs) < OWN_QUESTION * min(own, _different(theirs))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _why_not(one: Any, other: Any) -> Any:
+    if contradict(one, other):
+        return NUMBERS
+    return QUESTIONS if _questions_differ(one, other) else NONE
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _stars(wave: Any, groups: Any, sketches: Any, rules: Any, parts: Any, stars: Any) -> None:
+    documents, begins, places, points, offsets = wave
+    members, starts, group_of, of_document = groups
+    threshold, least, tests, frozen = rules
+    keeper, similarity, beside, flagged, reason, missed, nearly = stars
+    first, last = begins[parts[0]], begins[parts[1]]
+    seen, different = np.full(last - first, -1), np.full(last - first, -1)
+    for part in range(parts[0], parts[1]):
+        for place in range(begins[part], begins[part + 1]):
+            document = documents[place]
+            if keeper[place] != place:
+                continue
+            own = points[offsets[place] : offsets[place + 1]]
+            table, marks = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64)
+            for at in range(of_document[document], of_document[document + 1]):
+                group = group_of[at]
+                for member in members[starts[group] : starts[group + 1]]:
+                    other = places[member]
+                    if other <= place or member < frozen or seen[other - first] == place or keeper[other] != other:
+                        continue
+                    seen[other - first] = place
+                    if agreement(sketches, document, member) < least:
+                        continue
+                    theirs = points[offsets[other] : offsets[other + 1]]
+                    if not len(table):
+                        table, marks = _new_table(len(own))
+                        different[place - first] = _fill(table, own)
+                    if different[other - first] < 0:
+                        different[other - first] = _different(theirs)
+                    shared = _shared(table, marks, other, theirs)
+                    alike = shared / (different[place - first] + different[other - first] - shared)
+                    if alike < threshold:
+                        if alike >= threshold - NEAR_MISS and alike > nearly[other]:
+                            missed[other], nearly[other] = place, alike
+                        continue
+                    why = NONE if document < tests else _why_not(own, theirs)
+                    if why == NONE:
+                        keeper[other], similarity[other] = place, alike
+                    elif alike > flagged[other]:
+                        beside[other], flagged[other], reason[other] = place, alike, why
