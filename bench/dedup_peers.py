@@ -15,6 +15,7 @@ from pathlib import Path
 
 THRESHOLD = 0.5
 import os
+
 BANDS, ROWS = map(int, os.environ.get("BR", "97,4").split(","))
 PERMUTATIONS = BANDS * ROWS
 
@@ -47,7 +48,7 @@ def rensa(texts: list[str]) -> Removed:
     removed: Removed = {}
     for number, text in enumerate(texts):
         sketch = RMinHash(num_perm=PERMUTATIONS, seed=42)
-        sketch.update(list(grams(text)))
+        sketch.update([text[p : p + 3] for p in range(len(text) - 2)] if os.environ.get("L") else list(grams(text)))
         if found := index.query(sketch):
             removed[number] = min(found)
         else:
@@ -59,7 +60,7 @@ def rensa_bulk(texts: list[str]) -> Removed:
     from rensa import RMinHash, RMinHashLSH
 
     index = RMinHashLSH(threshold=THRESHOLD, num_perm=PERMUTATIONS, num_bands=BANDS)
-    tokens = ([text[place : place + 3] for place in range(len(text)-2)] for text in texts)
+    tokens = ([text[place : place + 3] for place in range(len(text) - 2)] for text in texts)
     m = RMinHash.digest_matrix_from_token_sets(tokens, PERMUTATIONS, 42)
     f = index.query_duplicate_flags_matrix_one_shot(m)
     return {i: 0 for i, x in enumerate(f) if x}
@@ -86,7 +87,12 @@ def gaoya(texts: list[str]) -> Removed:
     return removed
 
 
-PEERS: dict[str, Callable[[list[str]], Removed]] = {"datasketch": datasketch, "gaoya": gaoya, "rensa": rensa, 'rensa_bulk': rensa_bulk}
+PEERS: dict[str, Callable[[list[str]], Removed]] = {
+    "datasketch": datasketch,
+    "gaoya": gaoya,
+    "rensa": rensa,
+    "rensa_bulk": rensa_bulk,
+}
 
 
 def main() -> None:

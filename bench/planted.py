@@ -20,7 +20,9 @@ CHUNK = 2_000
 WORDS_A_TURN = (26, 44)
 VOCABULARY = 30_000
 COPIES = 0.16
-BOILERPLATE = "您好，感谢您的信任，病情资料我已详细阅读，以下回复由平台签约医师提供，仅供参考，具体请以线下面诊的医嘱为准。"
+BOILERPLATE = (
+    "您好，感谢您的信任，病情资料我已详细阅读，以下回复由平台签约医师提供，仅供参考，具体请以线下面诊的医嘱为准。"
+)
 UNITS = ("毫克", "mg", "次", "天", "周", "片", "岁", "度", "个月", "毫升")
 EDITED = {"1 % edited": 0.01, "2 % edited": 0.02, "5 % edited": 0.05, "10 % edited": 0.1}
 
@@ -77,16 +79,15 @@ def edited(share: float) -> Callable[[Turns, random.Random], Turns]:
         text = list("\n".join(turns))
         places = [place for place, character in enumerate(text) if character != "\n"]
         for place in lots.sample(places, max(1, round(share * len(places)))):
-            other = lots.choice(_han())
-            text[place] = lots.choice((other, "", text[place] + other))
+            text[place] = lots.choice(_han())
         return "".join(text).split("\n")
 
     return edit
 
 
-def _reordered(turns: Turns, lots: random.Random) -> Turns:
+def _reordered(turns: Turns, _lots: random.Random) -> Turns:
     pairs = [turns[place : place + 2] for place in range(0, len(turns), 2)]
-    return [turn for pair in reversed(pairs) for turn in pair] if lots.random() < 2 else turns
+    return [turn for pair in reversed(pairs) for turn in pair]
 
 
 def _prefaced(turns: Turns, _lots: random.Random) -> Turns:
@@ -97,8 +98,10 @@ def _cut(turns: Turns, _lots: random.Random) -> Turns:
     left = round(0.8 * sum(map(len, turns)))
     kept = []
     for turn in turns:
-        kept.append(turn[: max(left, 1)])
+        kept.append(turn[:left])
         left -= len(turn)
+        if left <= 0:
+            break
     return kept
 
 
@@ -134,7 +137,7 @@ def _vocabulary() -> list[str]:
     lots = random.Random(1)
     words = ["".join(lots.choices(_han(), k=lots.choice((1, 2, 2, 2, 3)))) for _ in range(VOCABULARY)]
     words[2:5] = ["，", "。", "？"]
-    for place in range(40, 400, 6):
+    for place in range(60, 400, 24):
         words[place] = f"{lots.randint(1, 200)}{lots.choice(UNITS)}"
     return words
 

@@ -35,7 +35,14 @@ class Groups(msgspec.Struct, frozen=True):
 
 
 def find_groups(
-    sketches: Sketches, documents: Numbers, bands: Bands, *, frozen: int, least: int, threads: int, step: Callable[[], None]
+    sketches: Sketches,
+    documents: Numbers,
+    bands: Bands,
+    *,
+    frozen: int,
+    least: int,
+    threads: int,
+    step: Callable[[], None],
 ) -> Groups:
     """Group the `documents` (rows of `sketches`) that meet in a band.
 
@@ -62,7 +69,7 @@ def find_groups(
 
 
 def components(groups: Groups, documents: int) -> tuple[Numbers, Numbers]:
-    """The documents that are in any group, ordered by what hangs together through groups, and where each part begins."""
+    """The documents in any group, ordered by what hangs together through groups, and where each part begins."""
     roots = _roots(groups.members, groups.starts, documents)
     linked = np.flatnonzero(np.diff(groups.places))
     linked = linked[np.argsort(roots[linked], kind="stable")]
@@ -72,7 +79,7 @@ def components(groups: Groups, documents: int) -> tuple[Numbers, Numbers]:
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _bucketed(sketches: Any, documents: Any, band: Any) -> Any:
-    """The documents sorted by a hash of the band's values: the hash in the upper half, the document in the lower one."""
+    """The documents sorted by a hash of the band's values: the hash in the upper half, the document in the lower."""
     bits = np.uint64(min(20, max(8, np.int64(np.log2(len(documents) + 1)))))
     keys, counts = np.empty(len(documents), dtype=np.uint64), np.zeros((1 << bits) + 1, dtype=np.int64)
     for place in range(len(documents)):

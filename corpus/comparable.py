@@ -148,43 +148,60 @@ def fold(data: Any, begin: Any, end: Any, codes: Any, mark: Any, points: Any, pl
     count, noise, asks, gap = 0, 0, False, True
     at = begin
     while at < end:
-        lead = np.uint32(data[at])
-        if lead < 0x80:
-            point, size = lead, 1
-        elif lead < 0xE0:
-            point, size = (lead & np.uint32(0x1F)) << np.uint32(6) | np.uint32(data[at + 1]) & np.uint32(0x3F), 2
-        elif lead < 0xF0:
-            point = (lead & np.uint32(0x0F)) << np.uint32(12) | (np.uint32(data[at + 1]) & np.uint32(0x3F)) << np.uint32(6)
-            point, size = point | np.uint32(data[at + 2]) & np.uint32(0x3F), 3
-        else:
-            point = (lead & np.uint32(0x07)) << np.uint32(18) | (np.uint32(data[at + 1]) & np.uint32(0x3F)) << np.uint32(12)
-            point |= (np.uint32(data[at + 2]) & np.uint32(0x3F)) << np.uint32(6)
-            point, size = point | np.uint32(data[at + 3]) & np.uint32(0x3F), 4
-        at += size
+        point, at = _decoded(data, at)
         count += 1
         code = codes[point]
         if code == 0 or code == _NOISE:
             gap = True
             noise += code != 0
-            asks |= point == _QUESTION or point == _WIDE_QUESTION
+            asks |= point in (_QUESTION, _WIDE_QUESTION)
             continue
-        if gap and place and 48 <= code <= 57 and 48 <= (points[place - 1] & POINT) <= 57:
+        if gap and place and _is_digit(code) and _is_digit(points[place - 1] & POINT):
             points[place] = _DOT | mark
             place += 1
         gap = False
-        if code & _SPELT_OUT:
-            while code & np.uint32(0xFF):
-                points[place] = code & np.uint32(0x7F) | mark
-                code = (code & np.uint32(0x7FFFFF00)) >> np.uint32(8)
-                place += 1
-        else:
-            points[place] = code | mark
-            place += 1
+        place = _put(code, mark, points, place)
     if count and place:
         last = points[place - 1] & POINT
         for asking in _ASKING:
             asks |= last == asking
     return place, count, noise, asks
+
+
+@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+def _is_digit(point: Any) -> Any:
+    return 48 <= point <= 57
+
+
+@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+def _bits(byte: Any, kept: Any, shift: Any) -> Any:
+    return (np.uint32(byte) & np.uint32(kept)) << np.uint32(shift)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _decoded(data: Any, at: Any) -> Any:
+    """The code point whose UTF-8 begins at `at`, and where the next one begins."""
+    lead = data[at]
+    if lead < 0x80:
+        return np.uint32(lead), at + 1
+    if lead < 0xE0:
+        return _bits(lead, 0x1F, 6) | _bits(data[at + 1], 0x3F, 0), at + 2
+    if lead < 0xF0:
+        return _bits(lead, 0x0F, 12) | _bits(data[at + 1], 0x3F, 6) | _bits(data[at + 2], 0x3F, 0), at + 3
+    high = _bits(lead, 0x07, 18) | _bits(data[at + 1], 0x3F, 12)
+    return high | _bits(data[at + 2], 0x3F, 6) | _bits(data[at + 3], 0x3F, 0), at + 4
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _put(code: Any, mark: Any, points: Any, place: Any) -> Any:
+    if code & _SPELT_OUT:
+        while code & np.uint32(0xFF):
+            points[place] = code & np.uint32(0x7F) | mark
+            code = (code & np.uint32(0x7FFFFF00)) >> np.uint32(8)
+            place += 1
+        return place
+    points[place] = code | mark
+    return place + 1
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -2,191 +2,111 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 
-from corpus.normalise import fold_width
-from corpus.records import Dialogue
-from corpus.sets import SetWriter, StageResult, plan_step, read_dialogues, run_step
-from corpus.turns import inquires
+from corpus.copies import find_copies
+from corpus.duplicates import STAGE, Parameters, Stock, write_copies
+from corpus.importing import import_files
+from corpus.sets import KIND, VERSION_KIND, Plan, SetWriter, StageResult, plan_step, run_step
+from corpus.signatures import SIGNATURES, Shelf, joined, read_signatures, sign_shelf, write_signatures
 from foundation.errors import ZhongjingError
-from foundation.jsonl import write_records
-from foundation.progress import progress
+from foundation.files import existing_file
+from foundation.manifest import entry_of, read_manifest
 
-if TYPE_CHECKING:
-    from corpus.minhash import Star
-
-STAGE = "dedup"
-DUPLICATES = "duplicates.jsonl"
 THRESHOLD = 0.5
 
-_BETWEEN_DIGITS = re.compile(r"(?<=\d)[^\w\s]+(?=\d)")
-_NOT_COMPARED = re.compile(r"[^\w.]+|_|(?<!\d)\.|\.(?!\d)")
-_NUMBER = re.compile(
-    r"\d+(?:\.\d+)?|[一二两三四五六七八九十百半]+(?=[片粒次天周年岁袋支包滴颗盒倍]|个月|小时|分钟|毫克|毫升)"
-)
 
-
-class Duplicate(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """A line of `duplicates.jsonl`: `removed` went in favour of `keeper`, or `flagged` stayed beside it.
-
-    `similarity` is the exact Jaccard similarity of 3-gram sets, `ratio` rapidfuzz's of the joined turns, both from
-    0 to 1. Flagged pairs are as alike as duplicates but contradict each other in a number; a dialogue is flagged once,
-    beside the one it is most like.
-    """
-
-    keeper: str
-    similarity: float
-    ratio: float
-    reason: str
-    removed: str | None = None
-    flagged: str | None = None
-
-
-class _Candidate(msgspec.Struct, frozen=True):
-    id: str
-    text: str
-    score: tuple[int, int, int, int]
-    key: bytes
-    numbers: list[int]
-
-
-def dedup(source: Path, out: Path, *, threshold: float = THRESHOLD, reuse: bool = False) -> StageResult:
+def dedup(
+    source: Path,
+    out: Path,
+    *,
+    threshold: float = THRESHOLD,
+    against: Path | None = None,
+    exclude: Path | None = None,
+    prefer: Sequence[str] = (),
+    threads: int | None = None,
+    reuse: bool = False,
+) -> StageResult:
     """Remove exact and near duplicates from the set `source`; every removal is a line of `duplicates.jsonl`.
 
-    Of two alike the one with the better score stays: a doctor's last word, doctor's questions, turns, length,
-    then the smaller id. Dialogues alike but for contradicting numbers are flagged and stay.
+    What is like a dialogue of the version `against` goes too, by its stored signatures, and whatever is like one of
+    `exclude` (a test set: raw file, set or version). Of two alike the one with the better score stays, see
+    `corpus.copies.best_first`; `prefer` names sources, the best first. Dialogues that contradict each other in a
+    number, or have one answer to different questions, are flagged and stay. `threads` only change the time it takes.
     """
+    check_threshold(threshold)
+    threads = threads or os.cpu_count() or 1
+    plan = _plan(source, against, exclude, {"threshold": threshold, "prefer": list(prefer)})
+
+    def work(writer: SetWriter) -> None:
+        with _stock(source, against, exclude, prefer, threads, writer) as stock:
+            copies = find_copies(
+                stock.shelves,
+                stock.signatures,
+                tests=stock.tests,
+                frozen=stock.frozen,
+                threshold=threshold,
+                threads=threads,
+            )
+            write_copies(stock, copies, Parameters(threshold=threshold), writer)
+
+    return run_step(plan, out, work, reuse=reuse)
+
+
+def check_threshold(threshold: float) -> None:
+    """An error where nothing can be as similar as that, or everything is."""
     if not 0 < threshold <= 1:
         raise ZhongjingError(f"a threshold of {threshold} makes no sense", hint="give one over 0 and at most 1")
-    plan = plan_step(STAGE, source, {"threshold": threshold})
-    return run_step(plan, out, lambda writer: _work(source, threshold, writer), reuse=reuse)
 
 
-def comparable(dialogue: Dialogue) -> str:
-    """The text by which dialogues are compared: letters and digits of all turns, points inside numbers kept."""
-    text = fold_width("\n".join(message.content for message in dialogue.messages)).lower()
-    return _NOT_COMPARED.sub("", _BETWEEN_DIGITS.sub(".", text))
+def _plan(source: Path, against: Path | None, exclude: Path | None, parameters: dict[str, Any]) -> Plan:
+    plan = plan_step(STAGE, source, parameters)
+    others = []
+    if against is not None:
+        read_manifest(against, VERSION_KIND)
+        others.append(entry_of(against, "against"))
+    if exclude is not None:
+        others.append(entry_of(exclude if exclude.is_dir() else existing_file(exclude), "exclude"))
+    return msgspec.structs.replace(plan, inputs=[*plan.inputs, *others])
 
 
-def numbers_of(dialogue: Dialogue) -> list[str]:
-    """Numbers in all turns, also 两片 and 三次, sorted."""
-    text = fold_width("\n".join(message.content for message in dialogue.messages))
-    return sorted(_NUMBER.findall(text))
+@contextmanager
+def _stock(
+    source: Path, against: Path | None, exclude: Path | None, prefer: Sequence[str], threads: int, writer: SetWriter
+) -> Iterator[Stock]:
+    with _as_set(exclude, writer) as tests:
+        shelves, parts, counts = [], [], []
+        if tests is not None:
+            shelves.append(Shelf(tests))
+            parts.append(sign_shelf(shelves[-1], threads=threads))
+        counts.append(sum(map(len, parts)))
+        if against is not None:
+            shelves.append(Shelf(against))
+            parts.append(read_signatures(against, len(shelves[-1])))
+        counts.append(sum(map(len, parts)))
+        shelves.append(Shelf(source))
+        own = sign_shelf(shelves[-1], prefer=prefer, threads=threads)
+        write_signatures(writer.folder / SIGNATURES, own)
+        names = (exclude.name if exclude else "", against.name if against else "")
+        yield Stock(shelves, joined([*parts, own]), counts[0], counts[1], names)
 
 
-def _work(source: Path, threshold: float, writer: SetWriter) -> None:
-    with progress("comparing"):
-        candidates = [_candidate(dialogue) for dialogue in read_dialogues(source)]
-        exact = _exact(candidates)
-        copies = {row.removed for row in exact}
-        near = list(_near([candidate for candidate in candidates if candidate.id not in copies], threshold))
-        rows = [*_to_last_keeper(exact, near), *near]
-    rows.sort(key=lambda row: (row.removed or "", row.flagged or "", row.keeper))
-    write_records(writer.folder / DUPLICATES, rows)
-    removed = {row.removed: row for row in rows if row.removed is not None}
-    for reason in ("exact", "near"):
-        writer.details[reason] = sum(row.reason == reason for row in rows)
-    writer.details["flagged_for_numbers"] = sum(row.flagged is not None for row in rows)
-    for dialogue in read_dialogues(source):
-        row = removed.get(dialogue.id)
-        if row is None:
-            writer.keep(dialogue)
-        else:
-            writer.drop(dialogue, "duplicate", f"{row.reason} copy of {row.keeper}")
-
-
-def _candidate(dialogue: Dialogue) -> _Candidate:
-    text = comparable(dialogue)
-    doctor = [message.content for message in dialogue.messages if message.role == "assistant"]
-    answered = int(dialogue.messages[-1].role == "assistant")
-    return _Candidate(
-        id=dialogue.id,
-        text=text,
-        score=(answered, sum(map(inquires, doctor)), len(dialogue.messages), len(text)),
-        key=hashlib.blake2b(text.encode(), digest_size=16).digest(),
-        numbers=sorted(_hash(number) for number in numbers_of(dialogue)),
-    )
-
-
-def _exact(candidates: Iterable[_Candidate]) -> list[Duplicate]:
-    """Copies with the same text; the best of each stays."""
-    best: dict[bytes, _Candidate] = {}
-    copies: list[_Candidate] = []
-    for candidate in sorted(candidates, key=_rank):
-        if candidate.key in best:
-            copies.append(candidate)
-        else:
-            best[candidate.key] = candidate
-    return [
-        Duplicate(removed=copy.id, keeper=best[copy.key].id, similarity=1.0, ratio=1.0, reason="exact")
-        for copy in copies
-    ]
-
-
-def _to_last_keeper(exact: Iterable[Duplicate], near: Iterable[Duplicate]) -> Iterator[Duplicate]:
-    """Where the keeper of a copy went as a near copy itself, its keeper is as near to the copy: the texts are one."""
-    gone = {row.removed: row for row in near if row.removed is not None}
-    for row in exact:
-        further = gone.get(row.keeper)
-        yield msgspec.structs.replace(further, removed=row.removed) if further is not None else row
-
-
-def _near(candidates: list[_Candidate], threshold: float) -> Iterator[Duplicate]:
-    import numpy as np
-
-    from corpus.minhash import band_keys, bands_for, code_points, star
-
-    if not candidates:
+@contextmanager
+def _as_set(tests: Path | None, writer: SetWriter) -> Iterator[Path | None]:
+    """A test set as a folder of dialogues; raw files are read into one that goes again."""
+    if tests is None or tests.is_dir():
+        if tests is not None and read_manifest(tests).kind not in (KIND, VERSION_KIND):
+            raise ZhongjingError("this folder holds no dialogues", where=tests)
+        yield tests
         return
-    texts = code_points([candidate.text for candidate in candidates])
-    order = np.array(sorted(range(len(candidates)), key=lambda index: _rank(candidates[index])), dtype=np.int64)
-    offsets = np.cumsum([0, *(len(candidate.numbers) for candidate in candidates)], dtype=np.int64)
-    numbers = np.array([number for candidate in candidates for number in candidate.numbers], dtype=np.uint32)
-    found = star(texts, band_keys(texts, bands_for(threshold)), order, (numbers, offsets), threshold)
-    yield from _rows(candidates, found)
-
-
-def _rows(candidates: list[_Candidate], found: Star) -> Iterator[Duplicate]:
-    for index, keeper in enumerate(found.keeper.tolist()):
-        if keeper != index:
-            gone, stays = candidates[index], candidates[keeper]
-            yield Duplicate(
-                removed=gone.id,
-                keeper=stays.id,
-                similarity=_rounded(found.similarity[index]),
-                ratio=_ratio(gone.text, stays.text),
-                reason="near",
-            )
-    for (keeper, other), similarity in zip(found.flagged.tolist(), found.flagged_similarity.tolist(), strict=True):
-        yield Duplicate(
-            flagged=candidates[other].id,
-            keeper=candidates[keeper].id,
-            similarity=_rounded(similarity),
-            ratio=_ratio(candidates[other].text, candidates[keeper].text),
-            reason="numbers_differ",
-        )
-
-
-def _rank(candidate: _Candidate) -> tuple[tuple[int, ...], str]:
-    """Sorts the best first."""
-    return tuple(-part for part in candidate.score), candidate.id
-
-
-def _hash(number: str) -> int:
-    return int.from_bytes(hashlib.blake2b(number.encode(), digest_size=4).digest(), "little")
-
-
-def _ratio(first: str, second: str) -> float:
-    from rapidfuzz import fuzz
-
-    return _rounded(fuzz.ratio(first, second) / 100)
-
-
-def _rounded(value: float) -> float:
-    return round(float(value), 4)
+    with TemporaryDirectory(dir=writer.folder) as folder:
+        read = import_files([tests], Path(folder) / "tests")
+        writer.details["rows_of_the_test_set_unread"] = sum(read.rejected.values())
+        yield Path(folder) / "tests"

@@ -2,9 +2,9 @@
 
 A 3-gram is three code points packed into 63 bits, so that no two share a value. A sketch holds `WIDTH` values of 16
 bits; two sketches agree in a share of their values that estimates the Jaccard similarity of the sets. It is made as
-in Dahlgaard, Knudsen and Thorup, "Fast Similarity Sketching" (FOCS 2017): every gram falls into one of `WIDTH` bins
-by a fresh hash per round, the least value in a bin of the first round that reached it stays, and the last rounds fill each bin.
-This has the concentration of independent MinHash values (Broder 1997) for about three hashes a gram.
+in Dahlgaard, Knudsen and Thorup, "Fast Similarity Sketching" (FOCS 2017): in each round a fresh hash puts every gram
+into one of `WIDTH` bins, the least value of the first round that reached a bin stays, and the last rounds fill what is
+still empty. That has the concentration of independent MinHash values (Broder 1997) for about three hashes a gram.
 
 Bands follow Indyk and Motwani (1998): texts of similarity s meet in a band of r values with probability s^r.
 """
@@ -12,6 +12,7 @@ Bands follow Indyk and Motwani (1998): texts of similarity s meet in a band of r
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from corpus.comparable import POINT, POINT_BITS, Turns, fold, table
 
 LAYOUT = "sketch-1: 128 x 16 bits, 3-grams of letters and digits"
 WIDTH = 128
-RECALL = 0.998
+RECALL = 0.995
 SAME_VALUES_MARGIN = 4.5
 MANY = 300_000
 _MAX_BANDS = 128
@@ -41,16 +42,15 @@ ANSWERED, TURNS, ASKING, NOISE, LENGTH = range(5)
 def sign(turns: Turns) -> tuple[Sketches, Keys, npt.NDArray[np.int32]]:
     """Sketches (n x 128), keys of the exact texts (n x 2) and traits (n x 5) of a batch of dialogues.
 
-    The traits: whether the doctor has the last word, turns, doctor's turns that ask, per cent of noise, points compared.
+    The traits: whether the doctor has the last word, turns, doctor's turns that ask, noise in per cent, length of the
+    comparable text.
     """
     count = len(turns)
     sketches = np.zeros((count, WIDTH), dtype=np.uint16)
     keys = np.empty((count, 2), dtype=np.uint64)
     traits = np.zeros((count, 5), dtype=np.int32)
     longest = int(np.max(np.diff(turns.ends[turns.starts]), initial=0)) + 1
-    _sign(
-        turns.data, turns.ends, turns.starts, turns.roles, table(), _multipliers(), longest, sketches, keys, traits
-    )
+    _sign(turns.data, turns.ends, turns.starts, turns.roles, table(), _multipliers(), longest, sketches, keys, traits)
     return sketches, keys, traits
 
 
@@ -59,7 +59,7 @@ def bands_for(threshold: float, documents: int) -> Bands:
 
     As many rows as `_MAX_BANDS` bands allow while pairs at `threshold` meet with probability of at least `RECALL`; one
     more among many documents, where chance meetings would cost more than further bands. A value serves in several
-    bands, which asks for a third more of them than independent ones.
+    bands, which asks for a fifth more of them than independent ones.
     """
     rows = 1
     while rows < 16 and _bands_needed(threshold, rows + 1) <= _MAX_BANDS:
@@ -84,9 +84,10 @@ def least_agreement(threshold: float) -> int:
 def _bands_needed(threshold: float, rows: int) -> int:
     if threshold >= 1:
         return 1
-    return math.ceil(1.3 * math.log(1 - RECALL) / math.log1p(-(threshold**rows)))
+    return math.ceil(1.2 * math.log(1 - RECALL) / math.log1p(-(threshold**rows)))
 
 
+@cache
 def _multipliers() -> Keys:
     lots = np.random.default_rng(1)
     return lots.integers(0, 2**63, 2 * WIDTH, dtype=np.uint64) * np.uint64(2) + np.uint64(1)

@@ -134,6 +134,13 @@ class SetWriter:
         if len(self._waiting) >= BATCH:
             self._flush()
 
+    def keep_rows(self, rows: pa.RecordBatch) -> None:
+        """Add dialogues as rows of `SCHEMA`."""
+        self._flush()
+        self._kept += rows.num_rows
+        if rows.num_rows:
+            self._parquet.write_batch(rows)
+
     def drop(self, dialogue: Dialogue, reason: str, detail: str = "") -> None:
         """Leave a dialogue out, for a named reason."""
         meta = dialogue.meta
@@ -246,6 +253,14 @@ def read_batches(folder: Path) -> Iterator[list[Dialogue]]:
         yield from map(from_batch, parquet.iter_batches(batch_size=BATCH))
 
 
+def arrow_batches(
+    folder: Path, columns: Sequence[str] | None = None, file: str = DIALOGUES
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a set as Arrow holds them, for work that needs no Python objects; see `read_dialogues`."""
+    with _open(folder, file) as parquet:
+        yield from parquet.iter_batches(batch_size=BATCH, columns=columns, use_threads=False)
+
+
 def read_row_groups(folder: Path, groups: Sequence[int]) -> Iterator[Dialogue]:
     """The dialogues of some of the row groups that a set is written in."""
     with _open(folder) as parquet:
@@ -268,9 +283,9 @@ def read_some(folder: Path, ids: Collection[str]) -> dict[str, Dialogue]:
     return {dialogue.id: dialogue for batch in rows.to_batches() for dialogue in from_batch(batch)}
 
 
-def count_dialogues(folder: Path) -> int:
+def count_dialogues(folder: Path, file: str = DIALOGUES) -> int:
     """How many dialogues a set or version holds."""
-    with _open(folder) as parquet:
+    with _open(folder, file) as parquet:
         return int(parquet.metadata.num_rows)
 
 
@@ -294,11 +309,11 @@ def _write_set(plan: Plan, folder: Path, name: str, work: Callable[[SetWriter], 
     return result
 
 
-def _open(folder: Path) -> pq.ParquetFile:
+def _open(folder: Path, file: str = DIALOGUES) -> pq.ParquetFile:
     _require_set(folder)
-    path = existing_file(folder / DIALOGUES)
+    path = existing_file(folder / file)
     try:
-        parquet = pq.ParquetFile(path)
+        parquet = pq.ParquetFile(path, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
         raise ZhongjingError("this Parquet file is damaged", where=path, hint="run the step again") from error
     missing = set(SCHEMA.names) - set(parquet.schema_arrow.names)

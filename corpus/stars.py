@@ -174,43 +174,64 @@ def _why_not(one: Any, other: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _text(wave: Any, place: Any) -> Any:
+    _, _, _, points, offsets = wave
+    return points[offsets[place] : offsets[place + 1]]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _stars(wave: Any, groups: Any, sketches: Any, rules: Any, parts: Any, stars: Any) -> None:
-    documents, begins, places, points, offsets = wave
-    members, starts, group_of, of_document = groups
-    threshold, least, tests, frozen = rules
-    keeper, similarity, beside, flagged, reason, missed, nearly = stars
-    first, last = begins[parts[0]], begins[parts[1]]
-    seen, different = np.full(last - first, -1), np.full(last - first, -1)
+    _, begins, _, _, _ = wave
+    keeper = stars[0]
     for part in range(parts[0], parts[1]):
-        for place in range(begins[part], begins[part + 1]):
-            document = documents[place]
-            if keeper[place] != place:
+        first, last = begins[part], begins[part + 1]
+        seen, different = np.full(last - first, -1), np.full(last - first, -1)
+        for place in range(first, last):
+            if keeper[place] == place:
+                _star(wave, groups, sketches, rules, stars, place, first, seen, different)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _star(
+    wave: Any, groups: Any, sketches: Any, rules: Any, stars: Any, place: Any, first: Any, seen: Any, different: Any
+) -> None:
+    """Compare what stays at `place` with all of lower rank that it meets and that are still there."""
+    documents, _, places, _, _ = wave
+    members, starts, group_of, of_document = groups
+    _, least, _, frozen = rules
+    keeper, document = stars[0], documents[place]
+    own = _text(wave, place)
+    table, marks = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64)
+    for at in range(of_document[document], of_document[document + 1]):
+        group = group_of[at]
+        for member in members[starts[group] : starts[group + 1]]:
+            other = places[member]
+            if other <= place or member < frozen or seen[other - first] == place or keeper[other] != other:
                 continue
-            own = points[offsets[place] : offsets[place + 1]]
-            table, marks = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64)
-            for at in range(of_document[document], of_document[document + 1]):
-                group = group_of[at]
-                for member in members[starts[group] : starts[group + 1]]:
-                    other = places[member]
-                    if other <= place or member < frozen or seen[other - first] == place or keeper[other] != other:
-                        continue
-                    seen[other - first] = place
-                    if agreement(sketches, document, member) < least:
-                        continue
-                    theirs = points[offsets[other] : offsets[other + 1]]
-                    if not len(table):
-                        table, marks = _new_table(len(own))
-                        different[place - first] = _fill(table, own)
-                    if different[other - first] < 0:
-                        different[other - first] = _different(theirs)
-                    shared = _shared(table, marks, other, theirs)
-                    alike = shared / (different[place - first] + different[other - first] - shared)
-                    if alike < threshold:
-                        if alike >= threshold - NEAR_MISS and alike > nearly[other]:
-                            missed[other], nearly[other] = place, alike
-                        continue
-                    why = NONE if document < tests else _why_not(own, theirs)
-                    if why == NONE:
-                        keeper[other], similarity[other] = place, alike
-                    elif alike > flagged[other]:
-                        beside[other], flagged[other], reason[other] = place, alike, why
+            seen[other - first] = place
+            if agreement(sketches, document, member) < least:
+                continue
+            if not len(table):
+                table, marks = _new_table(len(own))
+                different[place - first] = _fill(table, own)
+            theirs = _text(wave, other)
+            if different[other - first] < 0:
+                different[other - first] = _different(theirs)
+            shared = _shared(table, marks, other, theirs)
+            alike = shared / (different[place - first] + different[other - first] - shared)
+            _judge(rules, stars, place, document, own, other, theirs, alike)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _judge(rules: Any, stars: Any, place: Any, document: Any, own: Any, other: Any, theirs: Any, alike: Any) -> None:
+    threshold, _, tests, _ = rules
+    keeper, similarity, beside, flagged, reason, missed, nearly = stars
+    if alike < threshold:
+        if alike >= threshold - NEAR_MISS and alike > nearly[other]:
+            missed[other], nearly[other] = place, alike
+        return
+    why = NONE if document < tests else _why_not(own, theirs)
+    if why == NONE:
+        keeper[other], similarity[other] = place, alike
+    elif alike > flagged[other]:
+        beside[other], flagged[other], reason[other] = place, alike, why

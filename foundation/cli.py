@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from foundation.errors import ZhongjingError
 
 INTERRUPTED = 130
 
 
+class Group(TyperGroup):
+    """A group whose commands may have names of two words: `dedup review` beside `dedup IN`."""
+
+    def resolve_command(self, context: Any, arguments: list[str]) -> Any:
+        """The command that the first words name, and what is left for it."""
+        words = " ".join(arguments[:2])
+        if words in self.commands and len(arguments) > 1:
+            return words, self.commands[words], arguments[2:]
+        return super().resolve_command(context, arguments)
+
+
 def group(about: str) -> typer.Typer:
     """A command group that prints its help where no command is given."""
-    return typer.Typer(help=about, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    return typer.Typer(
+        cls=Group, help=about, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    )
 
 
 def say(line: str) -> None:

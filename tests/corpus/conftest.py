@@ -33,6 +33,16 @@ def write_set(folder: Path, dialogues: Sequence[Dialogue]) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def make_dialogue() -> Callable[..., Dialogue]:
+    return dialogue_of
+
+
+@pytest.fixture(scope="session")
+def make_set() -> Callable[..., Path]:
+    return write_set
+
+
 @pytest.fixture
 def set_of(tmp_path: Path) -> Callable[..., Path]:
     """Writes turns (or dialogues) as a set and gives its folder."""

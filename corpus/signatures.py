@@ -1,0 +1,173 @@
+"""Signatures of dialogues: made once from the text, kept beside it, and enough to find who may be alike."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpus.candidates import Numbers
+from corpus.comparable import turns_of
+from corpus.minhash import LAYOUT, WIDTH, Keys, Sketches, sign
+from corpus.sets import DIALOGUES, arrow_batches, count_dialogues
+from foundation.errors import ZhongjingError
+from foundation.files import existing_file
+from foundation.progress import progress
+
+SIGNATURES = "signatures.parquet"
+ROWS = 50_000
+_LAYOUT_KEY = b"zhongjing.layout"
+_SCHEMA = pa.schema(
+    [("id", pa.string()), ("key", pa.binary(16)), ("sketch", pa.binary(2 * WIDTH)), ("traits", pa.binary(24))],
+    metadata={_LAYOUT_KEY: LAYOUT.encode()},
+)
+
+Traits = npt.NDArray[np.int32]
+
+
+class Shelf(msgspec.Struct, frozen=True):
+    """A file of dialogues in the folder of a set or version."""
+
+    folder: Path
+    file: str = DIALOGUES
+
+    def __len__(self) -> int:
+        return count_dialogues(self.folder, self.file)
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Its rows, some thousand at a time."""
+        return arrow_batches(self.folder, columns, self.file)
+
+
+class Signatures(msgspec.Struct, frozen=True):
+    """Arrays over n dialogues: ids, keys of the exact text (n x 2), sketches (n x 128), traits (n x 6).
+
+    The traits are those of `corpus.minhash.sign` and, last, the place of the source among the preferred ones.
+    """
+
+    ids: pa.ChunkedArray
+    keys: Keys
+    sketches: Sketches
+    traits: Traits
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+def sign_shelf(shelf: Shelf, *, prefer: Sequence[str] = (), threads: int = 2) -> Signatures:
+    """Read a file of dialogues once and sign each; batches are signed in `threads` at a time."""
+    count = len(shelf)
+    made = Signatures(
+        pa.chunked_array([], pa.string()),
+        np.empty((count, 2), dtype=np.uint64),
+        np.empty((count, WIDTH), dtype=np.uint16),
+        np.zeros((count, 6), dtype=np.int32),
+    )
+    ids: list[pa.Array] = []
+    begin = 0
+    with progress("signing", count) as steps:
+        for batch, (sketches, keys, traits) in _signed(shelf, threads):
+            end = begin + len(keys)
+            made.sketches[begin:end], made.keys[begin:end], made.traits[begin:end, :5] = sketches, keys, traits
+            if prefer:
+                made.traits[begin:end, 5] = _places(batch.column("source"), prefer)
+            ids.append(batch.column("id"))
+            begin = end
+            steps.advance(len(keys))
+    return msgspec.structs.replace(made, ids=pa.chunked_array(ids, pa.string()))
+
+
+def joined(parts: Sequence[Signatures]) -> Signatures:
+    """Signatures one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return Signatures(
+        pa.chunked_array([chunk for part in parts for chunk in part.ids.chunks], pa.string()),
+        np.concatenate([part.keys for part in parts]),
+        np.concatenate([part.sketches for part in parts]),
+        np.concatenate([part.traits for part in parts]),
+    )
+
+
+def write_signatures(path: Path, signatures: Signatures) -> None:
+    """Write signatures as Parquet, in the order of their dialogues."""
+    ids = signatures.ids.combine_chunks()
+    options: dict[str, Any] = {"compression": "none", "use_dictionary": False, "write_statistics": False}
+    with pq.ParquetWriter(path, _SCHEMA, **options) as writer:
+        for begin in range(0, len(signatures), ROWS):
+            part = slice(begin, begin + ROWS)
+            arrays = (signatures.keys[part], signatures.sketches[part], signatures.traits[part])
+            columns = [_binary(array) for array in arrays]
+            writer.write_batch(pa.RecordBatch.from_arrays([ids[part], *columns], schema=_SCHEMA))
+
+
+def read_signatures(folder: Path, expected: int) -> Signatures:
+    """The signatures stored in a version or a deduplicated set of `expected` dialogues."""
+    path = folder / SIGNATURES
+    if not path.is_file():
+        raise ZhongjingError(
+            "no signatures are stored here", where=folder, hint="freeze it again with this version of zhongjing"
+        )
+    try:
+        table = pq.read_table(existing_file(path))
+    except (pa.ArrowException, OSError) as error:
+        raise ZhongjingError("these signatures are damaged", where=path, hint="make the folder again") from error
+    layout = (table.schema.metadata or {}).get(_LAYOUT_KEY, b"none").decode("utf-8", "replace")
+    if layout != LAYOUT or not table.schema.equals(_SCHEMA):
+        raise ZhongjingError(
+            f"these signatures have the layout {layout!r}, this version of zhongjing compares {LAYOUT!r}",
+            where=path,
+            hint="freeze the version's source again, or compare with a version frozen by this release",
+        )
+    if len(table) != expected:
+        raise ZhongjingError(f"{len(table):,} signatures stand beside {expected:,} dialogues", where=path)
+    return Signatures(
+        table.column("id"),
+        _array(table.column("key"), np.uint64),
+        _array(table.column("sketch"), np.uint16),
+        _array(table.column("traits"), np.int32),
+    )
+
+
+def _signed(shelf: Shelf, threads: int) -> Iterator[tuple[pa.RecordBatch, tuple[Sketches, Keys, Traits]]]:
+    """Batches in order with their signatures, a few ahead at work."""
+    waiting: deque[tuple[pa.RecordBatch, Future[tuple[Sketches, Keys, Traits]]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for batch in shelf.batches(["id", "source", "messages"]):
+            waiting.append((batch, pool.submit(lambda rows: sign(turns_of(rows)), batch)))
+            if len(waiting) > threads:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        for first, future in waiting:
+            yield first, future.result()
+
+
+def _places(sources: pa.Array, prefer: Sequence[str]) -> Numbers:
+    order = {name: place for place, name in enumerate(prefer)}
+    return np.array([order.get(name, len(prefer)) for name in sources.to_pylist()], dtype=np.int64)
+
+
+def _binary(array: npt.NDArray[Any]) -> pa.Array:
+    width = array.dtype.itemsize * array.shape[1]
+    buffer = pa.py_buffer(np.ascontiguousarray(array))
+    return pa.Array.from_buffers(pa.binary(width), len(array), [None, buffer])
+
+
+def _array(column: pa.ChunkedArray, kind: type[np.generic]) -> npt.NDArray[Any]:
+    width = column.type.byte_width
+    parts = [
+        np.frombuffer(chunk.buffers()[1], np.uint8, len(chunk) * width, chunk.offset * width) for chunk in column.chunks
+    ]
+    return (
+        np.concatenate([np.empty(0, np.uint8), *parts])
+        .view(kind)
+        .reshape(len(column), width // np.dtype(kind).itemsize)
+    )
