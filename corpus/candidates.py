@@ -80,7 +80,7 @@ def components(groups: Groups, documents: int) -> tuple[Numbers, Numbers]:
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _bucketed(sketches: Any, documents: Any, band: Any) -> Any:
     """The documents sorted by a hash of the band's values: the hash in the upper half, the document in the lower."""
-    bits = np.uint64(min(20, max(8, np.int64(np.log2(len(documents) + 1)))))
+    bits = np.uint64(min(20, max(8, int(np.log2(len(documents) + 1)))))
     keys, counts = np.empty(len(documents), dtype=np.uint64), np.zeros((1 << bits) + 1, dtype=np.int64)
     for place in range(len(documents)):
         key = np.uint64(0)

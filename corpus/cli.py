@@ -14,6 +14,7 @@ UNREAD = 1
 
 Source = Annotated[Path, typer.Argument(metavar="IN", help="Folder of a dialogue set.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write the new dialogue set to.")]
+Threshold = Annotated[float, typer.Option(help="Jaccard similarity of 3-gram sets from which two are copies.")]
 OptionalGraph = Annotated[Path | None, typer.Option("--graph", help="Folder of a built knowledge graph.")]
 
 Processes = Annotated[
@@ -106,19 +107,27 @@ def filter_set(
 def dedup_set(
     source: Source,
     out: Out,
-    threshold: Annotated[
-        float, typer.Option(help="Jaccard similarity of 3-gram sets from which two are copies.")
-    ] = 0.5,
+    threshold: Threshold = 0.5,
+    against: Annotated[
+        Path | None, typer.Option(help="Frozen version: what is like one of its dialogues goes, by stored signatures.")
+    ] = None,
+    exclude: Annotated[
+        Path | None, typer.Option(help="Test set (raw file, set or version): whatever is like an item of it goes.")
+    ] = None,
+    prefer: Annotated[
+        list[str] | None, typer.Option(help="Source to keep rather than others; may be repeated, the best first.")
+    ] = None,
 ) -> None:
     """Remove exact and near copies; each removal is verified against its keeper and written to duplicates.jsonl.
 
-    Copies whose numbers contradict each other (another dose, another age) are flagged, not removed.
+    Copies that contradict each other in a number (another dose, another age), or that give one answer to different
+    questions, are flagged and stay. See also: corpus dedup review.
 
-    Example: zhongjing corpus dedup work/filter --out work/dedup --threshold 0.5
+    Example: zhongjing corpus dedup work/filter --out work/dedup --threshold 0.5 --exclude benchmark.json
     """
     from corpus.dedup import dedup
 
-    say(dedup(source, out, threshold=threshold).line())
+    say(dedup(source, out, threshold=threshold, against=against, exclude=exclude, prefer=prefer or ()).line())
 
 
 @corpus.command("match")

@@ -55,7 +55,7 @@ class Turns(msgspec.Struct, frozen=True):
 
 def turns_of(batch: pa.RecordBatch) -> Turns:
     """The column `messages` of a batch of dialogues."""
-    messages = batch.column("messages")
+    messages: Any = batch.column("messages")
     roles, contents = messages.values.flatten()
     role_data, role_ends = _string_buffers(roles)
     data, ends = _string_buffers(contents)
@@ -127,7 +127,7 @@ def _simplified(text: str) -> str:
     return "".join(changed)
 
 
-def _string_buffers(strings: pa.Array) -> tuple[npt.NDArray[np.uint8], Offsets]:
+def _string_buffers(strings: Any) -> tuple[npt.NDArray[np.uint8], Offsets]:
     """Bytes and offsets of a string array. There are no nulls in a message."""
     if pa.types.is_large_string(strings.type):
         strings = strings.cast(pa.string())

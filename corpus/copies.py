@@ -9,7 +9,6 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.candidates import Groups, Numbers, components, find_groups
@@ -75,10 +74,9 @@ def best_first(documents: Numbers, signatures: Signatures, frozen: int) -> Numbe
     """
     traits = signatures.traits[documents]
     order = np.empty(len(documents), dtype=np.int64)
-    order[pc.sort_indices(signatures.ids.take(pa.array(documents))).to_numpy()] = np.arange(len(documents))
-    better = (traits[:, LENGTH], -traits[:, PREFERENCE], -traits[:, NOISE], traits[:, ASKING], traits[:, TURNS])
-    ranks = (order, *(-trait for trait in better), -traits[:, ANSWERED], np.minimum(documents, frozen))
-    return documents[np.lexsort(ranks)]
+    order[pc.sort_indices(signatures.ids.take(documents)).to_numpy()] = np.arange(len(documents))
+    worse = traits[:, [LENGTH, PREFERENCE, NOISE, ASKING, TURNS, ANSWERED]] * np.array([-1, 1, 1, -1, -1, -1])
+    return documents[np.lexsort(np.vstack((order, worse.T, np.minimum(documents, frozen))))]
 
 
 def _no_copies(count: int) -> Copies:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -137,14 +139,14 @@ def _reason(row: int, keeper: int, stock: Stock) -> str:
 
 
 def _reject(gone: pa.RecordBatch, rows: Rows, stock: Stock, copies: Copies, writer: SetWriter) -> None:
-    meta = gone.column("meta")
-    files, lines = meta.field("file").to_pylist(), meta.field("line").to_pylist()
-    for name, file, line, row in zip(gone.column("id").to_pylist(), files, lines, rows.tolist(), strict=True):
+    metas: list[dict[str, Any]] = gone.select(["meta"]).to_pylist()
+    for name, row_meta, row in zip(gone.column("id").to_pylist(), metas, rows.tolist(), strict=True):
+        meta = row_meta["meta"]
         keeper = int(copies.keeper[row])
         reason, within = _reason(row, keeper, stock), stock.within(keeper)
         detail = f"{reason} copy of {stock.signatures.ids[keeper]}{f' in {within}' if within else ''}"
         counted = "contaminated" if keeper < stock.tests else "duplicate"
-        writer.reject(Reject(stage=STAGE, reason=counted, file=file, line=line, detail=detail, id=name))
+        writer.reject(Reject(stage=STAGE, reason=counted, file=meta["file"], line=meta["line"], detail=detail, id=name))
 
 
 def _rounded(value: float) -> float:

@@ -13,8 +13,8 @@ from pathlib import Path
 import polars as pl
 from markupsafe import Markup, escape
 
-from corpus.dedup import DUPLICATES, Duplicate
 from corpus.differences import Piece, differences
+from corpus.duplicates import DUPLICATES, Duplicate
 from corpus.records import Dialogue
 from corpus.sets import DIALOGUES, REJECTS, SAMPLES, StageResult, read_some
 from foundation import plots

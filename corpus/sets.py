@@ -258,7 +258,7 @@ def arrow_batches(
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a set as Arrow holds them, for work that needs no Python objects; see `read_dialogues`."""
     with _open(folder, file) as parquet:
-        yield from parquet.iter_batches(batch_size=BATCH, columns=columns, use_threads=False)
+        yield from parquet.iter_batches(batch_size=BATCH, columns=list(columns) if columns else None, use_threads=False)
 
 
 def read_row_groups(folder: Path, groups: Sequence[int]) -> Iterator[Dialogue]:

@@ -24,11 +24,14 @@ from foundation.progress import progress
 
 SIGNATURES = "signatures.parquet"
 ROWS = 50_000
-_LAYOUT_KEY = b"zhongjing.layout"
-_SCHEMA = pa.schema(
-    [("id", pa.string()), ("key", pa.binary(16)), ("sketch", pa.binary(2 * WIDTH)), ("traits", pa.binary(24))],
-    metadata={_LAYOUT_KEY: LAYOUT.encode()},
-)
+_LAYOUT_KEY = "zhongjing.layout"
+_FIELDS: list[tuple[str, pa.DataType]] = [
+    ("id", pa.string()),
+    ("key", pa.binary(16)),
+    ("sketch", pa.binary(2 * WIDTH)),
+    ("traits", pa.binary(24)),
+]
+_SCHEMA = pa.schema(_FIELDS, metadata={_LAYOUT_KEY: LAYOUT})
 
 Traits = npt.NDArray[np.int32]
 
@@ -53,7 +56,7 @@ class Signatures(msgspec.Struct, frozen=True):
     The traits are those of `corpus.minhash.sign` and, last, the place of the source among the preferred ones.
     """
 
-    ids: pa.ChunkedArray
+    ids: pa.Array[Any]
     keys: Keys
     sketches: Sketches
     traits: Traits
@@ -66,12 +69,12 @@ def sign_shelf(shelf: Shelf, *, prefer: Sequence[str] = (), threads: int = 2) ->
     """Read a file of dialogues once and sign each; batches are signed in `threads` at a time."""
     count = len(shelf)
     made = Signatures(
-        pa.chunked_array([], pa.string()),
+        pa.array([], pa.string()),
         np.empty((count, 2), dtype=np.uint64),
         np.empty((count, WIDTH), dtype=np.uint16),
         np.zeros((count, 6), dtype=np.int32),
     )
-    ids: list[pa.Array] = []
+    ids: list[Any] = []
     begin = 0
     with progress("signing", count) as steps:
         for batch, (sketches, keys, traits) in _signed(shelf, threads):
@@ -82,7 +85,7 @@ def sign_shelf(shelf: Shelf, *, prefer: Sequence[str] = (), threads: int = 2) ->
             ids.append(batch.column("id"))
             begin = end
             steps.advance(len(keys))
-    return msgspec.structs.replace(made, ids=pa.chunked_array(ids, pa.string()))
+    return msgspec.structs.replace(made, ids=pa.concat_arrays([made.ids, *ids]))
 
 
 def joined(parts: Sequence[Signatures]) -> Signatures:
@@ -90,7 +93,7 @@ def joined(parts: Sequence[Signatures]) -> Signatures:
     if len(parts) == 1:
         return parts[0]
     return Signatures(
-        pa.chunked_array([chunk for part in parts for chunk in part.ids.chunks], pa.string()),
+        pa.concat_arrays([part.ids for part in parts]),
         np.concatenate([part.keys for part in parts]),
         np.concatenate([part.sketches for part in parts]),
         np.concatenate([part.traits for part in parts]),
@@ -99,14 +102,13 @@ def joined(parts: Sequence[Signatures]) -> Signatures:
 
 def write_signatures(path: Path, signatures: Signatures) -> None:
     """Write signatures as Parquet, in the order of their dialogues."""
-    ids = signatures.ids.combine_chunks()
     options: dict[str, Any] = {"compression": "none", "use_dictionary": False, "write_statistics": False}
     with pq.ParquetWriter(path, _SCHEMA, **options) as writer:
         for begin in range(0, len(signatures), ROWS):
             part = slice(begin, begin + ROWS)
             arrays = (signatures.keys[part], signatures.sketches[part], signatures.traits[part])
             columns = [_binary(array) for array in arrays]
-            writer.write_batch(pa.RecordBatch.from_arrays([ids[part], *columns], schema=_SCHEMA))
+            writer.write_batch(pa.RecordBatch.from_arrays([signatures.ids[part], *columns], schema=_SCHEMA))
 
 
 def read_signatures(folder: Path, expected: int) -> Signatures:
@@ -120,7 +122,7 @@ def read_signatures(folder: Path, expected: int) -> Signatures:
         table = pq.read_table(existing_file(path))
     except (pa.ArrowException, OSError) as error:
         raise ZhongjingError("these signatures are damaged", where=path, hint="make the folder again") from error
-    layout = (table.schema.metadata or {}).get(_LAYOUT_KEY, b"none").decode("utf-8", "replace")
+    layout = _layout(table.schema)
     if layout != LAYOUT or not table.schema.equals(_SCHEMA):
         raise ZhongjingError(
             f"these signatures have the layout {layout!r}, this version of zhongjing compares {LAYOUT!r}",
@@ -130,11 +132,16 @@ def read_signatures(folder: Path, expected: int) -> Signatures:
     if len(table) != expected:
         raise ZhongjingError(f"{len(table):,} signatures stand beside {expected:,} dialogues", where=path)
     return Signatures(
-        table.column("id"),
+        pa.concat_arrays([pa.array([], pa.string()), *table.column("id").chunks]),
         _array(table.column("key"), np.uint64),
         _array(table.column("sketch"), np.uint16),
         _array(table.column("traits"), np.int32),
     )
+
+
+def _layout(schema: pa.Schema) -> str:
+    metadata: dict[Any, bytes] = schema.metadata or {}
+    return metadata.get(_LAYOUT_KEY.encode(), b"none").decode("utf-8", "replace")
 
 
 def _signed(shelf: Shelf, threads: int) -> Iterator[tuple[pa.RecordBatch, tuple[Sketches, Keys, Traits]]]:
@@ -150,18 +157,18 @@ def _signed(shelf: Shelf, threads: int) -> Iterator[tuple[pa.RecordBatch, tuple[
             yield first, future.result()
 
 
-def _places(sources: pa.Array, prefer: Sequence[str]) -> Numbers:
+def _places(sources: Any, prefer: Sequence[str]) -> Numbers:
     order = {name: place for place, name in enumerate(prefer)}
     return np.array([order.get(name, len(prefer)) for name in sources.to_pylist()], dtype=np.int64)
 
 
-def _binary(array: npt.NDArray[Any]) -> pa.Array:
+def _binary(array: npt.NDArray[Any]) -> Any:
     width = array.dtype.itemsize * array.shape[1]
-    buffer = pa.py_buffer(np.ascontiguousarray(array))
+    buffer = pa.py_buffer(np.ascontiguousarray(array).tobytes())
     return pa.Array.from_buffers(pa.binary(width), len(array), [None, buffer])
 
 
-def _array(column: pa.ChunkedArray, kind: type[np.generic]) -> npt.NDArray[Any]:
+def _array(column: Any, kind: type[np.generic]) -> npt.NDArray[Any]:
     width = column.type.byte_width
     parts = [
         np.frombuffer(chunk.buffers()[1], np.uint8, len(chunk) * width, chunk.offset * width) for chunk in column.chunks

@@ -51,7 +51,7 @@ def test_every_command_in_the_readme_exists_with_its_options() -> None:
     named = [(words.split(), rest) for words, rest in shown if words.split()[0] in ROOT.commands]
     assert len(named) > 20
     for words, rest in named:
-        name = next(" ".join(words[:size]) for size in (2, 1) if " ".join(words[:size]) in LEAVES)
+        name = next(" ".join(words[:size]) for size in (3, 2, 1) if " ".join(words[:size]) in LEAVES)
         known = {option for parameter in LEAVES[name].params for option in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", rest)) <= known | {"--help"}, name
 
