@@ -52,7 +52,7 @@ class Actor(nn.Module):
         self.to(base.device)
         self.trunk = getattr(base, base.base_model_prefix)
         self.plain = base
-        self.speaking: str | None = POLICY
+        self.speaking: str | None = None
         self.switchable = [module for module in self.modules() if isinstance(module, BaseTunerLayer)]
         self._layers = _checkpointed(base, self) if recipe.gradient_checkpointing else []
         self._switch(POLICY)

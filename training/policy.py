@@ -13,7 +13,7 @@ from corpus.records import Prompt
 from foundation.errors import ZhongjingError, needs_extra
 from foundation.files import new_folder
 from foundation.jsonl import write_records
-from foundation.manifest import FileEntry, entry_of, write_manifest
+from foundation.manifest import FileEntry, entry_of, read_manifest, write_manifest
 from foundation.progress import track
 from training.actor import Actor
 from training.drawing import Drawer, LocalDrawer
@@ -22,6 +22,7 @@ from training.models import encode_prompt, entry_of_model, save
 from training.policy_report import write_policy_report
 from training.recipes import PPORecipe, parameters
 from training.runtime import machine
+from training.scoring import KIND as JUDGE
 from training.scoring import RewardModel
 from training.watch import signs_of_hacking
 
@@ -198,10 +199,12 @@ def compare(
 
 
 def inputs_of(recipe: PPORecipe, base: Path) -> dict[str, FileEntry]:
-    """The files that a run's result depends on."""
-    inputs = {"prompts": recipe.prompts, "reward_model": recipe.reward_model} | (
-        {"ptx": recipe.ptx} if recipe.ptx else {}
-    )
+    """The files that a run's result depends on; a reward model that is missing is an error."""
+    read_manifest(recipe.reward_model, JUDGE)
+    inputs = {"prompts": recipe.prompts, "reward_model": recipe.reward_model}
+    if recipe.ptx:
+        read_manifest(recipe.ptx)
+        inputs["ptx"] = recipe.ptx
     return {name: entry_of(path) for name, path in inputs.items()} | {"model": entry_of_model(base)}
 
 

@@ -247,8 +247,9 @@ class Trainer:
             set_epsilon(self.optimizer, recipe.adam_epsilon)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        for name, weight in self.actor.trained().items() if recipe.ema else ():
-            self.average[name].lerp_(weight.detach(), 1 - recipe.ema)
+        if recipe.ema:
+            for name, weight in self.actor.trained().items():
+                self.average[name].lerp_(weight.detach(), 1 - recipe.ema)
         return torch.cat([figures[:3], torch.stack([furthest, norm]) / self.processes])
 
     def take_average(self) -> None:
@@ -355,8 +356,8 @@ def set_epsilon(optimizer: Any, epsilon: float) -> None:
     Kingma and Ba (arXiv 1412.6980), before section 2.1: PyTorch's epsilon is TensorFlow's over sqrt(1 - beta2^t).
     """
     for group in optimizer.param_groups:
-        taken = optimizer.state.get(group["params"][0], {}).get("step", 0)
-        group["eps"] = epsilon / float(1 - group["betas"][1] ** (taken + 1)) ** 0.5
+        taken = int(optimizer.state.get(group["params"][0], {}).get("step", 0))
+        group["eps"] = epsilon / (1 - group["betas"][1] ** (taken + 1)) ** 0.5
 
 
 def in_turn(seed: int, count: int, index: int) -> int:

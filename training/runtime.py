@@ -18,6 +18,7 @@ with needs_extra("train", "training"):
     import torch
     import transformers
     from accelerate import Accelerator, PartialState
+    from accelerate.state import AcceleratorState
     from accelerate.utils import InitProcessGroupKwargs
 
 MAX_THREADS = 8
@@ -71,6 +72,7 @@ def accelerator(precision: str) -> Any:
 
     The other processes may wait for hours while the first one evaluates.
     """
+    AcceleratorState._reset_state()  # an earlier run in this process may have had another precision
     patience = InitProcessGroupKwargs(timeout=timedelta(hours=6))
     mixed = "bf16" if uses_bf16(precision) else "no"
     return Accelerator(mixed_precision=mixed, kwargs_handlers=[patience])

@@ -11,6 +11,8 @@ import pytest
 from corpus.records import Consensus, Dialogue, Message, Meta, Prompt, RankedPrompt, Response, make_id
 from corpus.sets import Plan, SetWriter, run_step
 from foundation.jsonl import write_records
+from training.recipes import Lora, Model, PPORecipe, RewardRecipe
+from training.reward import train_reward
 from training.tiny import build_tiny
 
 SYMPTOMS = ["头痛", "咳嗽", "发烧", "胃痛", "失眠", "皮疹", "腹泻", "乏力", "鼻塞", "心慌"]
@@ -104,6 +106,35 @@ def rankings_file(version: Path) -> Path:
     path = version.parent / "rankings.jsonl"
     write_records(path, (separable(number, "test" if number % 4 == 0 else "train") for number in range(64)))
     return path
+
+
+@pytest.fixture(scope="session")
+def reward_folder(rankings_file: Path, tiny: Path) -> Path:
+    folder = tiny.parent / "judge"
+    model, lora = Model(path=tiny), Lora(rank=8, alpha=16)
+    train_reward(
+        RewardRecipe(rankings=rankings_file, output=folder, model=model, lora=lora, epochs=6, learning_rate=3e-3)
+    )
+    return folder
+
+
+@pytest.fixture
+def ppo_recipe(prompts_file: Path, tiny: Path, reward_folder: Path, tmp_path: Path) -> PPORecipe:
+    return PPORecipe(
+        prompts=prompts_file,
+        output=tmp_path / "policy",
+        model=Model(path=tiny),
+        reward_model=reward_folder,
+        lora=Lora(rank=8, alpha=16),
+        iterations=10,
+        episodes=16,
+        minibatch=8,
+        epochs=4,
+        learning_rate=5e-3,
+        max_new_tokens=12,
+        missing_end_score=None,
+        log_to=(),
+    )
 
 
 @pytest.fixture

@@ -1,147 +1,30 @@
+"""Whole runs: the reward rises, the same seed gives the same bytes, and what stops a run says so."""
+
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 
 from corpus.records import Prompt
 from foundation.errors import ZhongjingError
 from foundation.jsonl import read_records, write_records
 from foundation.manifest import read_manifest
+from training.checkpoints import partial_folder
 from training.generate import read_prompts
-from training.policy import SamplePair, hold_out
-from training.ppo import adapt, estimate, penalise, policy_loss, token_rewards, train_ppo, value_loss, whiten
-from training.recipes import Lora, Model, PPORecipe, RewardRecipe
-from training.reward import train_reward
+from training.logs import logs_folder
+from training.policy import PPOStep, SamplePair, hold_out
+from training.ppo import train_ppo
+from training.recipes import PPORecipe
+from training.watch import repetition, signs_of_hacking
 
 
-@pytest.fixture(scope="module")
-def reward_folder(rankings_file: Path, tiny: Path) -> Path:
-    folder = tiny.parent / "ppo_reward_model"
-    model, lora = Model(path=tiny), Lora(rank=8, alpha=16)
-    train_reward(
-        RewardRecipe(rankings=rankings_file, output=folder, model=model, lora=lora, epochs=6, learning_rate=3e-3)
-    )
-    return folder
-
-
-@pytest.fixture
-def recipe(prompts_file: Path, tiny: Path, reward_folder: Path, tmp_path: Path) -> PPORecipe:
-    return PPORecipe(
-        prompts=prompts_file,
-        output=tmp_path / "policy",
-        model=Model(path=tiny),
-        reward_model=reward_folder,
-        lora=Lora(rank=8, alpha=16),
-        iterations=10,
-        episodes=16,
-        minibatch=8,
-        epochs=4,
-        learning_rate=5e-3,
-        max_new_tokens=12,
-        missing_end_score=None,
-    )
-
-
-class Numbers:
-    """Random (B, R) numbers, 0 after each answer's end, and the same thing by loops in numpy."""
-
-    def __init__(self, seed: int) -> None:
-        random = np.random.default_rng(seed)
-        self.lengths = random.integers(1, 8, size=5)
-        self.mask = np.arange(7) < self.lengths[:, None]
-        draw = lambda: random.normal(size=self.mask.shape) * self.mask  # noqa: E731
-        self.kl, self.values, self.old_values, self.logprobs, self.old = draw(), draw(), draw(), draw(), draw()
-        self.advantages, self.returns = draw(), draw()
-        self.scores = random.normal(size=5)
-
-    def torch(self, name: str) -> torch.Tensor:
-        return torch.tensor(getattr(self, name))
-
-
-seeds = st.integers(0, 10_000)
-
-
-@settings(deadline=None)
-@given(seeds, st.floats(0, 1), st.floats(0, 1))
-def test_advantages_by_their_definition(seed: int, discount: float, gae_lambda: float) -> None:
-    world = Numbers(seed)
-    rewards = token_rewards(world.torch("scores"), world.torch("kl"), world.torch("mask"), 0.3)
-    advantages, returns = estimate(rewards, world.torch("values"), discount, gae_lambda)
-    for row, length in enumerate(world.lengths):
-        reward = -0.3 * world.kl[row, :length]
-        reward[-1] += world.scores[row]
-        values = np.append(world.values[row, :length], 0.0)
-        surprises = reward + discount * values[1:] - values[:-1]
-        for place in range(length):
-            weights = (discount * gae_lambda) ** np.arange(length - place)
-            expected = float((weights * surprises[place:]).sum())
-            assert advantages[row, place].item() == pytest.approx(expected, abs=1e-6)
-            assert returns[row, place].item() == pytest.approx(expected + world.values[row, place], abs=1e-6)
-        assert not advantages[row, length:].any()
-
-
-@settings(deadline=None)
-@given(seeds)
-def test_losses_by_loops(seed: int) -> None:
-    world = Numbers(seed)
-    mask = world.torch("mask")
-    loss, ratio, clipped = policy_loss(
-        world.torch("logprobs"), world.torch("old"), world.torch("advantages"), mask, 0.2
-    )
-    value = value_loss(world.torch("values"), world.torch("old_values"), world.torch("returns"), mask, 0.2)
-    policy_terms, value_terms, binding = [], [], []
-    for row, length in enumerate(world.lengths):
-        for place in range(length):
-            share = float(np.exp(world.logprobs[row, place] - world.old[row, place]))
-            advantage = world.advantages[row, place]
-            free, bound = share * advantage, min(max(share, 0.8), 1.2) * advantage
-            policy_terms.append(-min(free, bound))
-            binding.append(bound < free)
-            new, old, target = (getattr(world, name)[row, place] for name in ("values", "old_values", "returns"))
-            kept = min(max(new, old - 0.2), old + 0.2)
-            value_terms.append(0.5 * max((new - target) ** 2, (kept - target) ** 2))
-            assert ratio[row, place].item() == pytest.approx(share, abs=1e-6)
-    assert loss.item() == pytest.approx(np.mean(policy_terms), abs=1e-6)
-    assert value.item() == pytest.approx(np.mean(value_terms), abs=1e-6)
-    assert clipped.item() == pytest.approx(np.mean(binding), abs=1e-6)
-
-
-@given(seeds)
-def test_whitening_with_and_without_the_shift(seed: int) -> None:
-    world = Numbers(seed)
-    values, mask = world.torch("kl"), world.torch("mask")
-    inside = values[mask]
-    for shift, mean in ((True, 0.0), (False, inside.mean().item())):
-        white = whiten(values, mask, shift=shift)
-        assert white[mask].mean().item() == pytest.approx(mean, abs=1e-6)
-        assert white[mask].std(correction=0).item() == pytest.approx(1, abs=1e-4) or len(inside) < 2
-        assert not white[~mask].any()
-
-
-def test_the_end_that_is_missing_has_its_price() -> None:
-    scores, ended = torch.tensor([0.5, 2.0]), torch.tensor([True, False])
-    assert penalise(scores, ended, -1.0).tolist() == [0.5, -1.0]
-    assert penalise(scores, ended, None).tolist() == [0.5, 2.0]
-
-
-def test_the_kl_weight_follows_its_target(recipe: PPORecipe) -> None:
-    recipe = msgspec.structs.replace(recipe, kl_target=2.0, kl_horizon=160.0)
-    assert adapt(0.1, 2.0, recipe) == pytest.approx(0.1)
-    assert adapt(0.1, 2.2, recipe) == pytest.approx(0.1 * 1.01)
-    assert adapt(0.1, 9.0, recipe) == pytest.approx(0.1 * 1.02)
-    assert adapt(0.1, 0.0, recipe) == pytest.approx(0.1 * 0.98)
-    assert adapt(0.1, 9.0, msgspec.structs.replace(recipe, kl_target=None)) == 0.1
-
-
-def test_the_mean_reward_rises(recipe: PPORecipe, tiny: Path) -> None:
+def test_the_mean_reward_rises(ppo_recipe: PPORecipe, tiny: Path) -> None:
+    recipe = msgspec.structs.replace(ppo_recipe, log_to=("tensorboard",))
     result = train_ppo(recipe)
     metrics = result.metrics
     assert metrics.reward_gain_interval[0] > 0
@@ -156,34 +39,157 @@ def test_the_mean_reward_rises(recipe: PPORecipe, tiny: Path) -> None:
     policy, base = AutoModelForCausalLM.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(tiny)
     assert {name for name, _ in policy.named_parameters()} == {name for name, _ in base.named_parameters()}
     assert any((new != old).any() for new, old in zip(policy.parameters(), base.parameters(), strict=True))
+    assert not partial_folder(folder).exists()
+    assert list(logs_folder(folder).glob("events.out.tfevents.*"))
+    page = (folder / "report.html").read_text("utf-8")
+    assert "奖励作弊" in page and "kl_coefficient" in page
+    assert read_manifest(tiny).sha256 in page
 
 
-def test_the_same_seed_gives_the_same_bytes(recipe: PPORecipe, tmp_path: Path) -> None:
-    for name in "ab":
-        train_ppo(msgspec.structs.replace(recipe, iterations=2, samples=1, output=tmp_path / name / "policy"))
-    assert read_manifest(tmp_path / "a" / "policy").sha256 == read_manifest(tmp_path / "b" / "policy").sha256
+def test_answers_are_quoted_only_where_that_is_allowed(ppo_recipe: PPORecipe) -> None:
+    for allowed in (False, True):
+        recipe = msgspec.structs.replace(ppo_recipe, iterations=1, samples=1, epochs=1, show_texts=allowed)
+        train_ppo(recipe)
+        answer = next(read_records(recipe.output / "samples.jsonl", SamplePair)).before
+        assert len(answer) > 2
+        assert (answer in (recipe.output / "report.html").read_text("utf-8")) == allowed
 
 
-def test_all_options_together(recipe: PPORecipe) -> None:
-    changes: dict[str, Any] = {
-        "iterations": 2,
-        "samples": 1,
-        "whiten_rewards": True,
-        "whiten_advantages": False,
-        "kl_target": 1.0,
-        "missing_end_score": -1.0,
-        "episodes": 12,
-        "kl_horizon": 100.0,
-        "discount": 0.9,
-    }
-    history = train_ppo(msgspec.structs.replace(recipe, **changes)).history
-    assert history[1].kl_coefficient < history[0].kl_coefficient
+def test_the_same_seed_gives_the_same_bytes(ppo_recipe: PPORecipe, tmp_path: Path) -> None:
+    folders = [tmp_path / name / "policy" for name in "ab"]
+    for folder in folders:
+        train_ppo(msgspec.structs.replace(ppo_recipe, iterations=2, samples=1, output=folder))
+    assert read_manifest(folders[0]).sha256 == read_manifest(folders[1]).sha256
 
 
-def test_a_loss_that_is_no_number_stops_with_the_prompts(recipe: PPORecipe) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {
+            "whiten_rewards": True,
+            "whiten_advantages": False,
+            "kl_target": 1.0,
+            "missing_end_score": -1.0,
+            "episodes": 12,
+            "kl_horizon": 100.0,
+            "discount": 0.9,
+            "stop_token": "。",
+            "adam_epsilon_hat": True,
+            "whiten_over": "minibatch",
+        },
+        {"lora": None, "learning_rate": 1e-4, "rows_per_pass": 4, "gradient_checkpointing": True},
+        {"precision": "bf16", "value_adapter": False},
+    ],
+    ids=["options", "all weights", "bfloat16"],
+)
+def test_other_ways_to_train(ppo_recipe: PPORecipe, changes: dict[str, Any]) -> None:
+    recipe = msgspec.structs.replace(ppo_recipe, iterations=2, samples=1, **changes)
+    history = train_ppo(recipe).history
+    assert history[0].kl == 0.0 != history[1].kl
+    assert (history[1].kl_coefficient < history[0].kl_coefficient) == (recipe.kl_target is not None)
+
+
+def test_the_average_of_the_weights_is_kept(ppo_recipe: PPORecipe, tmp_path: Path) -> None:
+    """A decay near 1 keeps the policy where it started, one near 0 takes it where it went."""
+    last = train_ppo(msgspec.structs.replace(ppo_recipe, iterations=2, samples=1, output=tmp_path / "last"))
+    near = {}
+    for decay in (1e-9, 1 - 1e-9):
+        recipe = msgspec.structs.replace(ppo_recipe, iterations=2, samples=1, output=tmp_path / "mean", ema=decay)
+        near[decay] = train_ppo(recipe).metrics
+    assert near[1e-9].reward_after == pytest.approx(last.metrics.reward_after, abs=1e-4)
+    assert near[1 - 1e-9].reward_gain == pytest.approx(0, abs=1e-4)
+    assert last.metrics.reward_gain != 0
+
+
+def test_ptx_keeps_the_doctors_replies_likely(ppo_recipe: PPORecipe, version: Path, tmp_path: Path) -> None:
+    """With all weight on the doctors' replies the policy comes nearer to them than it started."""
+    from training.actor import load_actor
+    from training.replies import Replies
+
+    recipe = msgspec.structs.replace(
+        ppo_recipe, iterations=6, samples=1, max_new_tokens=30, ptx=version, ptx_coefficient=50.0, learning_rate=2e-3
+    )
+    train_ppo(recipe)
+    losses = []
+    for folder in (ppo_recipe.model.path, recipe.output):
+        actor = load_actor(folder, recipe)  # type: ignore[arg-type]
+        replies = Replies(recipe, actor.tokenizer)
+        with torch.no_grad():
+            losses.append(sum(replies.loss(actor, (9, number), 0).item() for number in range(8)) / 8)
+    assert losses[1] < losses[0] - 0.02
+
+
+def test_a_loss_that_is_no_number_stops_with_the_prompts(ppo_recipe: PPORecipe) -> None:
     with pytest.raises(ZhongjingError, match=r"not a finite number, prompts p-"):
-        train_ppo(msgspec.structs.replace(recipe, learning_rate=1e30, samples=1))
-    assert not recipe.output.exists()
+        train_ppo(msgspec.structs.replace(ppo_recipe, learning_rate=1e30, samples=1))
+    assert not ppo_recipe.output.exists()
+
+
+def test_a_spoilt_row_is_named_and_the_last_checkpoint_kept(
+    ppo_recipe: PPORecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import training.ppo
+
+    recipe = msgspec.structs.replace(ppo_recipe, iterations=4, checkpoint_every=1)
+    original = training.ppo.value_loss
+    calls: list[int] = []
+
+    def failing(values: torch.Tensor, *others: Any) -> torch.Tensor:
+        calls.append(1)
+        if len(calls) == 20:
+            values[2] = torch.nan
+        return original(values, *others)
+
+    monkeypatch.setattr(training.ppo, "value_loss", failing)
+    with pytest.raises(ZhongjingError, match=r"not a finite number, prompts p-\d+\n") as caught:
+        train_ppo(recipe)
+    assert "last checkpoint is kept" in str(caught.value)
+    saved = torch.load(partial_folder(recipe.output) / "checkpoint.pt", weights_only=True)
+    assert saved["step"] == 2
+    assert all(weight.isfinite().all() for weight in saved["weights"].values())
+
+
+def test_answers_that_are_all_empty_stop_the_run(ppo_recipe: PPORecipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    import training.drawing
+
+    monkeypatch.setattr(
+        training.drawing.LocalDrawer, "draw", lambda self, prompts, _: [[self.stop] for _prompt in prompts]
+    )
+    with pytest.raises(ZhongjingError, match="all 16 answers of iteration 1 are empty"):
+        train_ppo(ppo_recipe)
+    assert not ppo_recipe.output.exists()
+
+
+def test_memory_that_runs_out_names_the_settings_to_lower(
+    ppo_recipe: PPORecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real allocation that no machine has: one that the value loss asks for."""
+    import training.ppo
+
+    monkeypatch.setattr(training.ppo, "value_loss", lambda *_: torch.empty(2**60))
+    with pytest.raises(ZhongjingError, match="out of memory") as caught:
+        train_ppo(ppo_recipe)
+    assert "rows_per_pass" in str(caught.value) and "gradient_checkpointing" in str(caught.value)
+
+
+def test_a_missing_or_damaged_reward_model_is_one_clear_error(
+    ppo_recipe: PPORecipe, reward_folder: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    with pytest.raises(ZhongjingError, match="nowhere"):
+        train_ppo(msgspec.structs.replace(ppo_recipe, reward_model=tmp_path / "nowhere"))
+    damaged = tmp_path / "damaged"
+    shutil.copytree(reward_folder, damaged)
+    (damaged / "model.safetensors").write_bytes(b"\0" * 100)
+    with pytest.raises(ZhongjingError, match="cannot be loaded"):
+        train_ppo(msgspec.structs.replace(ppo_recipe, reward_model=damaged))
+
+
+def test_prompts_over_the_limit_are_counted_and_said(ppo_recipe: PPORecipe) -> None:
+    result = train_ppo(msgspec.structs.replace(ppo_recipe, iterations=1, samples=1, max_prompt_tokens=20))
+    assert result.metrics.cut_prompts == result.metrics.train_prompts == 15
+    assert "15 prompts lost their oldest turns" in result.summary()
 
 
 def test_whole_dialogues_are_held_out(prompts_file: Path, tmp_path: Path) -> None:
@@ -195,3 +201,21 @@ def test_whole_dialogues_are_held_out(prompts_file: Path, tmp_path: Path) -> Non
     write_records(tmp_path / "one.jsonl", prompts[:1])
     with pytest.raises(ZhongjingError, match="two dialogues"):
         hold_out(list(read_records(tmp_path / "one.jsonl", Prompt)), 0.5, 0, tmp_path)
+
+
+def test_repetition_by_hand() -> None:
+    assert repetition([[1, 2, 3, 4, 5]]) == 0.0
+    assert repetition([[1, 1, 1, 1, 1, 1]]) == pytest.approx(2 / 3), "three runs of four, one of them new"
+    assert repetition([[1, 2, 3, 4], [1, 2, 3, 4]]) == 0.0, "what another answer said is no repetition"
+    assert repetition([[], [1]]) == 0.0
+
+
+def test_signs_of_a_hacked_reward() -> None:
+    def steps(**last: float) -> list[PPOStep]:
+        plain = dict.fromkeys(PPOStep.__struct_fields__, 0.0) | {"length": 20.0, "ended": 0.9, "repetition": 0.1}
+        return [PPOStep(**plain), PPOStep(**plain | {"reward": 1.0} | last)]  # type: ignore[arg-type]
+
+    assert signs_of_hacking(steps()) == signs_of_hacking([]) == []
+    assert signs_of_hacking(steps(length=60.0)) == ["answers grew from 20 to 60 tokens"]
+    assert signs_of_hacking(steps(length=60.0, reward=-1.0)) == []
+    assert len(signs_of_hacking(steps(length=5.0, repetition=0.6, ended=0.1))) == 3
