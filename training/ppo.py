@@ -92,7 +92,8 @@ def train_ppo(recipe: PPORecipe) -> PPOResult:
         trainer = Trainer(recipe, actor, judge, encode(actor.tokenizer, train, recipe.max_prompt_tokens))
         trainer.train(checkpoints, log)
         trainer.take_average()
-        result = conclude(recipe, base, actor, judge, trainer.prompts, held_out, log.history)
+        with trainer.accelerator.autocast():
+            result = conclude(recipe, base, actor, judge, trainer.prompts, held_out, log.history)
     checkpoints.remove()
     return result
 
@@ -152,9 +153,10 @@ class Trainer:
         chosen = [self.prompts[in_turn(recipe.seed, len(self.prompts), first + number)] for number in numbers]
         self.drawer.refresh(self.actor, iteration)
         seeds = [(recipe.seed, ANSWERS, iteration, number) for number in numbers]
-        answers = self.drawer.draw([encoded.tokens for encoded in chosen], seeds)
-        texts = [text.strip() for text in self.actor.tokenizer.batch_decode(answers, skip_special_tokens=True)]
-        rewards = self.judge.rewards([encoded.prompt.messages for encoded in chosen], [[text] for text in texts])
+        with self.accelerator.autocast():
+            answers = self.drawer.draw([encoded.tokens for encoded in chosen], seeds)
+            texts = [text.strip() for text in self.actor.tokenizer.batch_decode(answers, skip_special_tokens=True)]
+            rewards = self.judge.rewards([encoded.prompt.messages for encoded in chosen], [[text] for text in texts])
         mine = [
             Episode(encoded.prompt.prompt_id, encoded.tokens, answer, text, reward, answer[-1:] == [self.drawer.stop])
             for encoded, answer, text, (reward,) in zip(chosen, answers, texts, rewards, strict=True)
