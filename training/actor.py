@@ -71,16 +71,15 @@ class Actor(nn.Module):
                 logits = (self.reference or self.plain)(**inputs, logits_to_keep=length + 1).logits
             logprobs = _chosen(logits, tokens, length, temperature)
             return logprobs, torch.zeros_like(logprobs)
-        for layer in self._layers:
-            layer.training = torch.is_grad_enabled()
-        with self.role(POLICY):
-            shared = VALUE not in self.roles
-            output = self.plain(**inputs, logits_to_keep=length + 1, output_hidden_states=shared)
-        if shared:
-            hidden = output.hidden_states[-1]
-        else:
-            with self.role(VALUE):
-                hidden = self.trunk(**inputs).last_hidden_state
+        with self._thrifty():
+            with self.role(POLICY):
+                shared = VALUE not in self.roles
+                output = self.plain(**inputs, logits_to_keep=length + 1, output_hidden_states=shared)
+            if shared:
+                hidden = output.hidden_states[-1]
+            else:
+                with self.role(VALUE):
+                    hidden = self.trunk(**inputs).last_hidden_state
         values = self.value(hidden[:, -length - 1 : -1].to(self.value.weight.dtype)).squeeze(-1).float()
         return _chosen(output.logits, tokens, length, temperature), values
 
@@ -126,6 +125,16 @@ class Actor(nn.Module):
     def trained(self) -> dict[str, nn.Parameter]:
         """The weights that PPO changes, by name."""
         return {name: weight for name, weight in self.named_parameters() if weight.requires_grad}
+
+    @contextmanager
+    def _thrifty(self) -> Iterator[None]:
+        """Layers forget their activations inside the block where there are gradients; they would forget the key-value
+        cache of generation, too, so never outside."""
+        for layer in self._layers:
+            layer.training = torch.is_grad_enabled()
+        yield
+        for layer in self._layers:
+            layer.training = False
 
     def _switch(self, name: str | None) -> None:
         """Gradients stay with the roles that are trained, whichever of them speaks."""

@@ -45,7 +45,7 @@ class ServerDrawer:
         if machine().is_main_process:
             folder = self.server.adapters / name
             actor.model.save_pretrained(folder, selected_adapters=[POLICY])
-            self._ask("load_lora_adapter", {"lora_name": name, "lora_path": str((folder / POLICY).resolve())})
+            self._load({"lora_name": name, "lora_path": str((folder / POLICY).resolve())})
             if self.serving:
                 self._ask("unload_lora_adapter", {"lora_name": self.serving})
                 shutil.rmtree(self.server.adapters / self.serving)
@@ -56,6 +56,14 @@ class ServerDrawer:
         """One answer to each tokenised prompt: its tokens, and the stop token where it came."""
         with ThreadPoolExecutor(self.server.connections) as pool:
             return list(track(pool.map(self._answer, prompts, seeds), "answers from the server", len(prompts)))
+
+    def _load(self, adapter: dict[str, str]) -> None:
+        """A run that was killed may have left an adapter of this name there: the server keeps it until told."""
+        try:
+            self._ask("load_lora_adapter", adapter)
+        except ZhongjingError:
+            self._ask("unload_lora_adapter", {"lora_name": adapter["lora_name"]})
+            self._ask("load_lora_adapter", adapter)
 
     def _answer(self, prompt: list[int], seed: Seed) -> list[int]:
         asked = {

@@ -125,7 +125,7 @@ def ppo_recipe(prompts_file: Path, tiny: Path, reward_folder: Path, tmp_path: Pa
         output=tmp_path / "policy",
         model=Model(path=tiny),
         reward_model=reward_folder,
-        lora=Lora(rank=8, alpha=16),
+        lora=Lora(rank=8, alpha=16.0),
         iterations=10,
         episodes=16,
         minibatch=8,
