@@ -1,36 +1,31 @@
-"""Misspelt names: an index of bigrams proposes names, edit distance decides.
+"""Misspelt names: one slip away from a name, or sounding like it (阿莫西林胶襄, 高血呀).
 
-A name is a candidate where it shares enough bigrams with a stretch of text; rapidfuzz then aligns it. So a look-up
-costs what the few candidates cost, not what all names cost.
+Two ways lead to a candidate: pairs of characters that it shares with a name (`kg.bigrams`), and an automaton over
+syllables for names of three characters and more. What the slip changes decides whether it is one.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import msgspec
+import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-MIN_LENGTH = 4
+from kg.bigrams import Codes, index_of, near_names, pairs_of, rows_of
+from kg.slips import Slip, everyday_words
+from kg.sounds import syllables
+
 THRESHOLD = 0.75
-_LONG = 6
-_WINDOW_SLACK = 1
-_CANDIDATES = 24
-_COMMON = 2_000
+_SPOKEN = 3
+_READ, _COMPARED = 4_000, 48
 _STRETCH = re.compile("[0-9a-z\u3400-\u9fff+α-ω-]{3,}")
-_MAX_STRETCH = 400
-_LEVEL_ONE, _FIRST_CELL, _CELLS, _SAME_SOUND = (0xB0, 0xD7), 0xA1, 94, 10
-_MEANINGFUL = frozenset(
-    "不无没非未有正异常左右上下高低增减升降强弱内外前后大小中多少清黄白红黑绿干湿冷热寒早晚急慢轻重阴阳男女老幼儿新旧"
-    "肿疼痛痒胀酸麻头胸腹腰背腿手脚口鼻耳眼喉心肝脾肺肾胃肠脑骨血尿便甲乙丙丁戊一二三四五六七八九十0123456789的和与及"
-)
 
 
 class Near(msgspec.Struct, frozen=True):
-    """A span of text close to name `number`; `score` is 1 - edit distance / length of the longer."""
+    """A span of text close to name `number`; `score` is 1 - slips / length, where a like sound is half a slip."""
 
     start: int
     end: int
@@ -39,102 +34,116 @@ class Near(msgspec.Struct, frozen=True):
 
 
 class FuzzyNames:
-    """Names of at least `MIN_LENGTH` characters, indexed by bigram."""
+    """Names that are found misspelt too.
 
-    def __init__(self, names: Sequence[str], threshold: float = THRESHOLD) -> None:
-        self._names = names
+    `coined` tells of each whether its letters mean nothing by themselves (a drug's name), so that a missing one is
+    no other name. `threshold` is the least score.
+    """
+
+    def __init__(self, names: Sequence[str], coined: Sequence[bool], threshold: float = THRESHOLD) -> None:
+        self._names, self._coined = names, coined
         self._threshold = threshold
-        self._index: dict[str, list[int]] = {}
-        for number, name in enumerate(names):
-            if len(name) >= MIN_LENGTH:
-                for pair in _pairs(name):
-                    self._index.setdefault(pair, []).append(number)
+        self._index = index_of(names)
+        self._spoken: dict[str, list[int]] = {}
+        for number, sound in enumerate(_spoken(names)):
+            if len(sound) >= _SPOKEN:
+                self._spoken.setdefault(sound, []).append(number)
+        self._sounds = list(self._spoken)
+        self._hear = _automaton(self._sounds)
 
-    def search(self, text: str, taken: Sequence[tuple[int, int]] = ()) -> list[Near]:
-        """The misspelt names of a text, best first come, never overlapping each other or a span of `taken`."""
+    def search(
+        self, text: str, codes: Codes, taken: Sequence[tuple[int, int]] = (), *, compiled: bool = True
+    ) -> list[Near]:
+        """The misspelt names of a text, the best first come, never overlapping each other or a span of `taken`."""
         found: list[Near] = []
         for start, end in _free(text, taken):
-            for stretch in _STRETCH.finditer(text, start, end):
-                for place in range(stretch.start(), stretch.end(), _MAX_STRETCH):
-                    found += self._in_stretch(text, place, min(place + _MAX_STRETCH, stretch.end()))
+            rows = near_names(self._index, codes, start, end, compiled=compiled).tolist()
+            near = [*self._slips(text, rows), *self._heard(text, codes, start, end)]
+            found += _best(one for one in near if one.score >= self._threshold)
         return found
 
-    def _in_stretch(self, text: str, start: int, end: int) -> list[Near]:
-        near = [hit for number in self._propose(text[start:end]) for hit in self._align(text, start, end, number)]
-        near.sort(key=lambda hit: (-hit.score, hit.start - hit.end, hit.start, hit.number))
-        kept: list[Near] = []
-        for hit in near:
-            if all(hit.end <= other.start or hit.start >= other.end for other in kept):
-                kept.append(hit)
-        return sorted(kept, key=lambda hit: hit.start)
+    def lookup(self, query: str) -> int | None:
+        """The number of the name most like a query (in normalised spelling), None where there is no name.
 
-    def _propose(self, stretch: str) -> list[int]:
-        """The names that share the largest part of their bigrams with a stretch."""
-        shared: Counter[int] = Counter()
-        for pair in _pairs(stretch):
-            numbers = self._index.get(pair, ())
-            if len(numbers) <= _COMMON:
-                shared.update(numbers)
-        parts = [(-count / (len(self._names[number]) - 1), number) for number, count in shared.items()]
-        needed = [part for part in parts if part[0] <= -1 / 3]
-        return [number for _, number in sorted(needed)[:_CANDIDATES]]
+        The rarest pairs of the query propose; where none is known, all names are compared.
+        """
+        from rapidfuzz import fuzz, process
 
-    def _align(self, text: str, start: int, end: int, number: int) -> Iterator[Near]:
-        """The window of the stretch most like the name, where it is like enough."""
-        name = self._names[number]
-        edits = 1 if len(name) < _LONG else 2
-        best: Near | None = None
-        for size in range(len(name) - _WINDOW_SLACK, len(name) + _WINDOW_SLACK + 1):
-            for place in range(start, end - size + 1):
-                window = text[place : place + size]
-                distance = Levenshtein.distance(window, name, score_cutoff=edits)
-                score = 1 - distance / max(size, len(name))
-                if distance > edits or score < self._threshold or (best is not None and score <= best.score):
-                    continue
-                if _is_slip(window, name):
-                    best = Near(place, place + size, number, score)
-        if best is not None:
-            yield best
+        numbers = self._proposed(query)
+        if not len(numbers):
+            best = process.extractOne(query, self._names, scorer=fuzz.ratio)
+            return None if best is None else best[2]
+        return max(numbers, key=lambda number: (fuzz.ratio(query, self._names[number]), self._likeness(query, number)))
 
+    def _proposed(self, query: str) -> list[int]:
+        codes = np.frombuffer(query.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+        begins, ends = rows_of(self._index, np.unique(pairs_of(codes)))
+        parts, read = [], 0
+        for row in np.argsort(ends - begins, kind="stable"):
+            if begins[row] < ends[row] and (read == 0 or read + ends[row] - begins[row] <= _READ):
+                parts.append(self._index.names[begins[row] : ends[row]])
+                read += ends[row] - begins[row]
+        if not parts:
+            return []
+        numbers, shared = np.unique(np.concatenate(parts), return_counts=True)
+        sizes = self._index.bounds[numbers + 1] - self._index.bounds[numbers]
+        best = np.argsort(np.abs(sizes - len(query)) - 2 * shared, kind="stable")[:_COMPARED]
+        return numbers[best].tolist()  # type: ignore[no-any-return]
 
-def _is_slip(window: str, name: str) -> bool:
-    """Whether the difference looks like a slip of the pen.
+    def _likeness(self, query: str, number: int) -> float:
+        """How much alike a query and a name sound."""
+        return Levenshtein.normalized_similarity(*_spoken([query, self._names[number]]))
 
-    It leaves a short name whole at both ends, unless what stands there sounds alike, and changes no character that
-    carries the meaning (左 for 右, 正常 for 异常, 黄 for 清).
-    """
-    whole = all(_sounds_alike(*ends) for ends in ((window[0], name[0]), (window[-1], name[-1])))
-    if not whole and (len(name) < _LONG or len(window) != len(name)):
-        return False
-    edits = Levenshtein.editops(window, name)
-    changed = {window[edit.src_pos] for edit in edits if edit.tag != "insert"}
-    changed |= {name[edit.dest_pos] for edit in edits if edit.tag != "delete"}
-    return not changed & _MEANINGFUL
+    def _slips(self, text: str, rows: Iterable[tuple[int, int, int]]) -> Iterator[Near]:
+        for start, end, number in rows:
+            slip = Slip(text, start, end, self._names[number])
+            if slip.is_in_letters(coined=self._coined[number]) and not any(map(self._is_word, slip.pairs())):
+                yield Near(start, end, number, slip.score())
 
+    def _heard(self, text: str, codes: Codes, start: int, end: int) -> Iterator[Near]:
+        heard = syllables()[codes[start:end]].tobytes().decode("utf-32-le", "surrogatepass")
+        for first, last, sound in self._hear(heard):
+            for number in self._spoken[self._sounds[sound]]:
+                slip = Slip(text, start + first, start + last, self._names[number])
+                if slip.is_in_sound() and not any(map(self._is_word, slip.pairs())):
+                    yield Near(start + first, start + last, number, slip.score())
 
-def _sounds_alike(one: str, other: str) -> bool:
-    """Whether two characters are the same or close in GB 2312, whose first level is sorted by sound."""
-    return one == other or abs(_sound(one) - _sound(other)) <= _SAME_SOUND
+    def _is_word(self, pair: str) -> bool:
+        """Whether two characters stand together in everyday words, in a name, or as a number and what it counts."""
+        if pair in everyday_words() or any(map(str.isdigit, pair)):
+            return True
+        first, last = rows_of(self._index, np.array([ord(pair[0]) << 21 | ord(pair[1])]))
+        return bool(first[0] < last[0])
 
 
-@cache
-def _sound(character: str) -> float:
-    code = character.encode("gb2312", errors="ignore")
-    if len(code) != len("啊".encode("gb2312")) or not _LEVEL_ONE[0] <= code[0] <= _LEVEL_ONE[1]:
-        return float("nan")
-    return (code[0] - _LEVEL_ONE[0]) * _CELLS + code[1] - _FIRST_CELL
+def _best(near: Iterable[Near]) -> list[Near]:
+    """The best of those that overlap, in order of place."""
+    kept: list[Near] = []
+    for one in sorted(near, key=lambda one: (-one.score, one.start - one.end, one.start, one.number)):
+        if all(one.end <= other.start or one.start >= other.end for other in kept):
+            kept.append(one)
+    return sorted(kept, key=lambda one: one.start)
 
 
-def _pairs(text: str) -> set[str]:
-    return {text[place : place + 2] for place in range(len(text) - 1)}
+def _spoken(names: Sequence[str]) -> list[str]:
+    """Names as syllables."""
+    codes = np.frombuffer("\n".join(names).encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    sounds: str = syllables()[codes].tobytes().decode("utf-32-le", "surrogatepass")
+    return sounds.split("\n")
+
+
+def _automaton(patterns: list[str]) -> Any:
+    import daachorse
+
+    if not patterns:
+        return lambda _: []
+    return daachorse.CharwiseDoubleArrayAhoCorasick(patterns, daachorse.MATCH_KIND_LEFTMOST_LONGEST).find
 
 
 def _free(text: str, taken: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """The stretches between the taken spans."""
+    """The stretches of letters and digits between the taken spans."""
     place = 0
-    for start, end in taken:
-        if start > place:
-            yield place, start
+    for start, end in (*taken, (len(text), len(text))):
+        for stretch in _STRETCH.finditer(text, place, start) if start - place >= _SPOKEN else ():
+            yield stretch.span()
         place = end
-    if place < len(text):
-        yield place, len(text)

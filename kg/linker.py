@@ -49,7 +49,8 @@ class EntityLinker:
         self._names = [by_pattern[pattern] for pattern in self._patterns]
         self._taken = np.array([names[0].type in _TAKEN_TYPES for names in self._names], dtype=bool)
         self._doubtful = np.array(list(map(_is_doubtful, self._patterns)), dtype=bool)
-        self._fuzzy = FuzzyNames(self._patterns) if fuzzy else None
+        coined = [names[0].type == "drug" for names in self._names]
+        self._fuzzy = FuzzyNames(self._patterns, coined) if fuzzy else None
         self._automaton = _automaton(self._patterns, daachorse.MATCH_KIND_LEFTMOST_LONGEST)
         self._overlapping = _automaton(self._patterns, daachorse.MATCH_KIND_STANDARD) if nested else None
         self._seen = 0
@@ -76,13 +77,14 @@ class EntityLinker:
     def _block(self, texts: Sequence[str]) -> Iterator[list[Mention]]:
         joined = "\n".join(texts)
         plain = normalise(joined)
+        self._seen += len(joined)
+        compiled = self._seen > _WARM
         spans = self._exact(plain.text)
         scores = np.ones(len(spans))
         if self._fuzzy is not None:
-            spans, scores = _with_fuzzy(plain.text, spans, self._fuzzy)
-        self._seen += len(joined)
+            spans, scores = _with_fuzzy(plain, spans, self._fuzzy, compiled)
         marked = np.column_stack([spans[:, :2], self._taken[spans[:, 2]]])
-        flags = statuses(plain.codes, marked, compiled=self._seen > _WARM)
+        flags = statuses(plain.codes, marked, compiled=compiled)
         if self._overlapping is not None:
             spans, scores, flags = self._with_nested(plain.text, spans, scores, flags)
         return self._by_text(texts, plain, spans, scores, flags)
@@ -183,12 +185,12 @@ def _inside_word(text: str, start: int, end: int) -> bool:
     return after in _ALPHANUMERIC or decimals
 
 
-def _with_fuzzy(text: str, exact: Spans, fuzzy: FuzzyNames) -> tuple[Spans, Scores]:
-    near = fuzzy.search(text, exact[:, :2].tolist())
-    spans = np.concatenate([exact, np.array([(one.start, one.end, one.number) for one in near]).reshape(-1, 3)])
+def _with_fuzzy(plain: Normalised, exact: Spans, fuzzy: FuzzyNames, compiled: bool) -> tuple[Spans, Scores]:
+    near = fuzzy.search(plain.text, plain.codes, exact[:, :2].tolist(), compiled=compiled)
+    spans = np.concatenate([exact, _rows((one.start, one.end, one.number) for one in near)])
     scores = np.append(np.ones(len(exact)), [one.score for one in near])
     order = np.argsort(spans[:, 0], kind="stable")
-    return spans[order].astype(np.int64), scores[order]
+    return spans[order], scores[order]
 
 
 def _rows(spans: Iterable[Span]) -> Spans:

@@ -1,23 +1,21 @@
 """The scopes of the cues: a small state that cues and mentions change, kept in an array of named slots.
 
 After NegEx and ConText (Chapman 2001, Harkema 2009), with the cues and clause ends of Chinese consultations. Every
-function here runs as it is and inside compiled code; they share a file, because a change to it discards the compiled
-copy on disk.
+function here runs as it is and inside compiled code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import IntEnum
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba.extending import register_jitable
 from numpy.typing import NDArray
+
+from kg.compiling import compilable
 
 Codes = NDArray[np.uint32]
 Numbers = NDArray[np.int64]
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Cue(IntEnum):
@@ -122,12 +120,7 @@ _NEAR, _FAR, _SHORT, _ITEM, _BACK = 6, 12, 4, 6, 4
 ) = range(21)
 
 
-def _compilable(function: Function) -> Function:
-    """Let compiled code call a function that stays an ordinary one."""
-    return cast(Function, register_jitable(function))
-
-
-@_compilable
+@compilable
 def pass_over(state: Numbers, traits: int, place: int, stop: int) -> None:
     """Note what lies between a negation and what may follow."""
     length = stop - place
@@ -147,13 +140,13 @@ def pass_over(state: Numbers, traits: int, place: int, stop: int) -> None:
         state[_BLOCKED] = 1
 
 
-@_compilable
+@compilable
 def _forget_gap(state: Numbers, place: int) -> None:
     state[_REACH] = place
     state[_UNFILLED] = state[_UNBARED] = state[_UNCHAINED] = state[_BLOCKED] = 0
 
 
-@_compilable
+@compilable
 def mention(state: Numbers, mentions: Numbers, after: int) -> None:
     """A mention comes, with what classes of character behind it: what is in force holds of it."""
     number = state[NEXT]
@@ -179,7 +172,7 @@ def mention(state: Numbers, mentions: Numbers, after: int) -> None:
     state[NEXT] += 1
 
 
-@_compilable
+@compilable
 def _reaches(state: Numbers, start: int, after: int) -> Any:
     """Whether the negation in force reaches a mention."""
     gap = start - state[_REACH]
@@ -193,7 +186,7 @@ def _reaches(state: Numbers, start: int, after: int) -> Any:
     return gap <= _FAR and (state[_UNFILLED] == 0 or (gap <= _SHORT and not state[_BLOCKED]))
 
 
-@_compilable
+@compilable
 def cue(state: Numbers, mentions: Numbers, kind: int, start: int, stop: int, after: int) -> None:
     """A cue comes: it changes what is in force, or reaches back to the mentions of its clause."""
     last = state[NEXT] - 1
@@ -217,7 +210,7 @@ def cue(state: Numbers, mentions: Numbers, kind: int, start: int, stop: int, aft
         _go_on(state, kind, start, stop, after)
 
 
-@_compilable
+@compilable
 def _qualify(state: Numbers, mentions: Numbers, kind: int, stop: int, gap: int, closes: bool) -> None:
     """What stands behind a mention qualifies it; a doubt that nothing precedes is in force from here on."""
     if kind == Cue.UNCERTAIN and not (closes and gap <= 1):
@@ -226,7 +219,7 @@ def _qualify(state: Numbers, mentions: Numbers, kind: int, stop: int, gap: int, 
         _mark_back(state, mentions, NEGATED if kind == Cue.ABSENT else PAST if kind == Cue.HISTORY else UNCERTAIN)
 
 
-@_compilable
+@compilable
 def _mark_back(state: Numbers, mentions: Numbers, flag: int) -> None:
     """Mark the last mention of the clause and those listed with it."""
     number = state[NEXT] - 1
@@ -237,7 +230,7 @@ def _mark_back(state: Numbers, mentions: Numbers, flag: int) -> None:
         number -= 1
 
 
-@_compilable
+@compilable
 def _item(state: Numbers, start: int, stop: int) -> None:
     """、 in a list that is denied: an item that the graph does not know does not end the list."""
     listing = 0 < state[_NEGATION] <= Cue.DENIAL and not state[_CROSSED] and not state[_BLOCKED]
@@ -246,7 +239,7 @@ def _item(state: Numbers, start: int, stop: int) -> None:
         _forget_gap(state, stop)
 
 
-@_compilable
+@compilable
 def _ask(state: Numbers, mentions: Numbers, kind: int, place: int) -> None:
     """A yes-or-no question doubts what it asks about; 怎么办 and 能治好吗 take the finding for granted."""
     for number in range(state[_FIRST], state[NEXT] if not state[_ASKING] else 0):
@@ -258,7 +251,7 @@ def _ask(state: Numbers, mentions: Numbers, kind: int, place: int) -> None:
         _new_sentence(state)
 
 
-@_compilable
+@compilable
 def _person(state: Numbers, mentions: Numbers, kind: int) -> None:
     """Whose the findings are, from here on."""
     if kind == Cue.SELF:
@@ -281,7 +274,7 @@ def _person(state: Numbers, mentions: Numbers, kind: int) -> None:
         state[_NAMED] = 1
 
 
-@_compilable
+@compilable
 def _go_on(state: Numbers, kind: int, start: int, stop: int, after: int) -> None:
     """The time changes, or a list, clause, sentence or line ends."""
     if kind <= Cue.NOW:
@@ -298,7 +291,7 @@ def _go_on(state: Numbers, kind: int, start: int, stop: int, after: int) -> None
         _new_sentence(state)
 
 
-@_compilable
+@compilable
 def _comma(state: Numbers, stop: int) -> None:
     if state[_NEGATION] == Cue.DENIAL and state[_CHAINED]:
         state[_CROSSED] = 1
@@ -310,21 +303,21 @@ def _comma(state: Numbers, stop: int) -> None:
     _new_clause(state)
 
 
-@_compilable
+@compilable
 def _new_clause(state: Numbers) -> None:
     state[_FIRST] = state[NEXT]
     state[_DOUBT] = state[_PRESUMING] = state[_TREATING] = -1
     state[_ASKING] = 0
 
 
-@_compilable
+@compilable
 def _new_sentence(state: Numbers) -> None:
     state[_NEGATION] = state[_BEFORE] = 0
     state[_WHO] = state[_TOPIC]
     _new_clause(state)
 
 
-@_compilable
+@compilable
 def new_line(state: Numbers) -> None:
     """Nothing said before holds on a new line."""
     state[_REACH] = -1
