@@ -19,8 +19,8 @@ from kg.scopes import ALL_FLAGS, FLAGS, Codes, Numbers, read
 def statuses(codes: Codes, mentions: Numbers, *, compiled: bool = True) -> Numbers:
     """The flags of each mention of a normalised text: `NEGATED | UNCERTAIN | FAMILY | OTHER | PAST`.
 
-    `mentions` has a row for each, sorted and disjoint: start, end, and 1 where it is something taken or done (a drug,
-    an examination).
+    `mentions` has a row for each, sorted and disjoint: start, end, and `FINDING`, `TAKEN` or
+    `NEUTRAL`.
     """
     rows = np.zeros((len(mentions), 4), dtype=np.int64)
     rows[:, :FLAGS] = mentions

@@ -33,11 +33,12 @@ _CONTAINED = {"OPEN": OPEN, "PRESUPPOSES": PRESUPPOSES, "HOLDS_OFF": HOLDS_OFF}
 _CLASSES = {
     CLAUSE_END: ",.。;!? )|~\n了的啊呢哦哈呀吧",
     LIST_END: ",.。、;! )病史等和及或\n",
-    REPORTS: "说觉让叫带给催问担陪讲考怀想认",
+    REPORTS: "说觉让叫带给催问担陪讲想认",
     ASKS: "?吗",
     DIGIT: "0123456789",
 }
 
+_CHILDREN = ("孩子", "小孩", "宝宝", "儿子", "女儿")
 _ASKING = {"是": "不是", "有": "没有", "会": "不会", "能": "不能"}
 
 
@@ -90,11 +91,21 @@ def _kinds(sections: dict[str, list[str]]) -> dict[str, Cue]:
     for section, words in sections.items():
         if section in Cue.__members__:
             kinds |= dict.fromkeys(words, Cue[section]) | kinds
+    _combine(sections, kinds)
     for word in list(kinds):
         for end, asked in _ASKING.items():
             if word.endswith(end):
                 kinds.setdefault(word + asked, Cue.UNCERTAIN)
     return kinds
+
+
+def _combine(sections: dict[str, list[str]], kinds: dict[str, Cue]) -> None:
+    """Add phrases with persons: somebody's child is not the patient, and who asks for a relative speaks of them."""
+    for kind in (Cue.RELATIVE, Cue.FRIEND):
+        for person in sections[kind.name]:
+            kinds |= {person + link + child: kind for link in ("的", "家", "家的") for child in _CHILDREN}
+            kinds |= {prefix + person + "问": kind for prefix in "帮替代给"}
+            kinds |= {"我" + link + person: Cue.SELF for link in "和跟与"}
 
 
 def _traits(sections: dict[str, list[str]]) -> dict[str, int]:

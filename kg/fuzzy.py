@@ -110,7 +110,7 @@ class FuzzyNames:
 
     def _is_word(self, pair: str) -> bool:
         """Whether two characters stand together in everyday words, in a name, or as a number and what it counts."""
-        if pair in everyday_words() or any(map(str.isdigit, pair)):
+        if pair in everyday_words() or pair[0].isdigit():
             return True
         first, last = rows_of(self._index, np.array([ord(pair[0]) << 21 | ord(pair[1])]))
         return bool(first[0] < last[0])

@@ -16,13 +16,16 @@ from kg.fuzzy import FuzzyNames
 from kg.graph import KnowledgeGraph
 from kg.normalise import Normalised, normalise
 from kg.records import EntityType, Experiencer, Mention, Temporality
-from kg.scopes import ALL_FLAGS, FAMILY, NEGATED, OTHER, PAST, UNCERTAIN
+from kg.scopes import ALL_FLAGS, FAMILY, FINDING, NEGATED, NEUTRAL, OTHER, PAST, TAKEN, UNCERTAIN
 from kg.senses import fitting
 from kg.spellings import names_of
 
 BLOCK = 16_000
 _WARM = 20_000
-_TAKEN_TYPES: frozenset[EntityType] = frozenset({"drug", "examination", "treatment", "food", "ingredient"})
+_KINDS: dict[EntityType, int] = {
+    **dict.fromkeys(("drug", "examination", "treatment", "food", "ingredient"), TAKEN),
+    **dict.fromkeys(("department", "group", "body_part"), NEUTRAL),
+}
 _ALPHANUMERIC = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 
 Spans = NDArray[np.int64]
@@ -47,7 +50,7 @@ class EntityLinker:
         self._patterns = sorted(by_pattern)
         self._numbers = {pattern: number for number, pattern in enumerate(self._patterns)}
         self._names = [by_pattern[pattern] for pattern in self._patterns]
-        self._taken = np.array([names[0].type in _TAKEN_TYPES for names in self._names], dtype=bool)
+        self._kinds = np.array([_KINDS.get(names[0].type, FINDING) for names in self._names], dtype=np.int64)
         self._doubtful = np.array(list(map(_is_doubtful, self._patterns)), dtype=bool)
         coined = [names[0].type == "drug" for names in self._names]
         self._fuzzy = FuzzyNames(self._patterns, coined) if fuzzy else None
@@ -83,7 +86,7 @@ class EntityLinker:
         scores = np.ones(len(spans))
         if self._fuzzy is not None:
             spans, scores = _with_fuzzy(plain, spans, self._fuzzy, compiled)
-        marked = np.column_stack([spans[:, :2], self._taken[spans[:, 2]]])
+        marked = np.column_stack([spans[:, :2], self._kinds[spans[:, 2]]])
         flags = statuses(plain.codes, marked, compiled=compiled)
         if self._overlapping is not None:
             spans, scores, flags = self._with_nested(plain.text, spans, scores, flags)

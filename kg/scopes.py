@@ -54,13 +54,15 @@ class Cue(IntEnum):
     NOW = 18
     ITEM = 19
     """Between the items of a list: 、."""
-    STOP = 20
-    COMMA = 21
-    SPACE = 22
+    EITHER = 20
+    """Between two mentions, right behind the one and right before the other: 还是."""
+    STOP = 21
+    COMMA = 22
+    SPACE = 23
     """A comma, but for one right behind a negation."""
-    LINE = 23
-    SENTENCE = 24
-    POINT = 25
+    LINE = 24
+    SENTENCE = 25
+    POINT = 26
     """The end of a sentence, but for one in a number."""
 
 
@@ -89,8 +91,10 @@ class CueTable(NamedTuple):
 
 NEGATED, UNCERTAIN, FAMILY, OTHER, PAST = 1, 2, 4, 8, 16
 ALL_FLAGS = NEGATED | UNCERTAIN | FAMILY | OTHER | PAST
-STARTS, ENDS, TAKEN, FLAGS = range(4)
+STARTS, ENDS, KIND, FLAGS = range(4)
 """Columns of a row for a mention."""
+FINDING, TAKEN, NEUTRAL = range(3)
+"""Kinds of mention: a disease or symptom; a drug, an examination; a department, a group, which nobody doubts."""
 TEXT_END = CLAUSE_END | LIST_END
 _PRESUMED, _LISTED = 32, 64
 _NEAR, _FAR, _SHORT, _ITEM, _BACK = 6, 12, 4, 6, 4
@@ -111,13 +115,14 @@ _NEAR, _FAR, _SHORT, _ITEM, _BACK = 6, 12, 4, 6, 4
     _ASKING,  # whether the clause asks 什么, 怎么
     _PRESUMING,  # where the clause last took its finding for granted
     _TREATING,  # where a word ended that takes the next mention for granted
+    _EITHER,  # where 还是 ended behind a mention
     _UNFILLED,  # characters since _REACH that are no filler
     _UNBARED,  # … that are none after 不, 没
     _UNCHAINED,  # … that are no part of a list
     _BLOCKED,  # whether a verb stands between
     _SINCE,  # characters since the last mention that are no part of a list
     SLOTS,
-) = range(21)
+) = range(22)
 
 
 @compilable
@@ -161,15 +166,17 @@ def mention(state: Numbers, mentions: Numbers, after: int) -> None:
         state[_NEGATION] = 0
     if state[_TREATING] == start:
         flags |= _PRESUMED
-    elif state[_DOUBT] >= 0 and start - state[_DOUBT] <= _FAR:
+    elif state[_DOUBT] >= 0 and start - state[_DOUBT] <= _FAR and mentions[number, KIND] != NEUTRAL:
         flags |= UNCERTAIN
         state[_DOUBT] = end
-    if number > state[_FIRST] and state[_SINCE] == 0:
+    if number > state[_FIRST] and (state[_SINCE] == 0 or state[_EITHER] == start):
         flags |= _LISTED
     mentions[number, FLAGS] = flags
     _forget_gap(state, end)
     state[_SINCE] = 0
     state[NEXT] += 1
+    if state[_EITHER] == start and mentions[number, KIND] != NEUTRAL:
+        _mark_back(state, mentions, UNCERTAIN)
 
 
 @compilable
@@ -204,10 +211,9 @@ def cue(state: Numbers, mentions: Numbers, kind: int, start: int, stop: int, aft
         if closes or kind == Cue.QUESTION:
             _ask(state, mentions, kind, start)
     elif kind <= Cue.PRONOUN:
-        if not after & REPORTS:
-            _person(state, mentions, kind)
+        _person(state, mentions, kind, after & REPORTS != 0)
     else:
-        _go_on(state, kind, start, stop, after)
+        _go_on(state, mentions, kind, start, stop, after, gap)
 
 
 @compilable
@@ -245,42 +251,46 @@ def _ask(state: Numbers, mentions: Numbers, kind: int, place: int) -> None:
     for number in range(state[_FIRST], state[NEXT] if not state[_ASKING] else 0):
         flags = mentions[number, FLAGS]
         presumed = flags & _PRESUMED or mentions[number, ENDS] <= state[_PRESUMING] < place
-        if mentions[number, TAKEN] or not presumed:
+        taken = mentions[number, KIND] == TAKEN and (state[_PRESUMING] >= 0 or place - mentions[number, ENDS] <= 1)
+        if taken or (mentions[number, KIND] == FINDING and not presumed):
             mentions[number, FLAGS] = (flags & ~NEGATED) | UNCERTAIN
     if kind == Cue.QUESTION:
         _new_sentence(state)
 
 
 @compilable
-def _person(state: Numbers, mentions: Numbers, kind: int) -> None:
-    """Whose the findings are, from here on."""
-    if kind == Cue.SELF:
+def _person(state: Numbers, mentions: Numbers, kind: int, reports: bool) -> None:
+    """Whose the findings are, from here on; one who only reports is whom 他 means."""
+    if kind <= Cue.FRIEND:
+        state[_THIRD] = FAMILY if kind == Cue.RELATIVE else OTHER
+        if not reports:
+            state[_WHO] = state[_THIRD]
+            state[_TOPIC] = state[_TOPIC] if state[_NAMED] else state[_WHO]
+            state[_NAMED] = 1
+    elif reports:
+        return
+    elif kind == Cue.SELF:
         state[_WHO] = state[_TOPIC] = 0
         state[_NAMED] = 1
     elif kind == Cue.PRONOUN:
-        if state[_THIRD]:
-            state[_WHO] = state[_THIRD]
-    elif kind == Cue.PEOPLE:
-        state[_WHO] = OTHER
-    elif kind == Cue.KIN:
-        state[_WHO] = FAMILY
-    elif kind == Cue.FAMILY_HISTORY:
-        _mark_back(state, mentions, FAMILY)
-        state[_WHO] = FAMILY
+        state[_WHO] = state[_THIRD] if state[_THIRD] else state[_WHO]
     else:
-        state[_WHO] = state[_THIRD] = FAMILY if kind == Cue.RELATIVE else OTHER
-        if not state[_NAMED]:
-            state[_TOPIC] = state[_WHO]
-        state[_NAMED] = 1
+        state[_WHO] = OTHER if kind == Cue.PEOPLE else FAMILY
+        if kind == Cue.FAMILY_HISTORY:
+            _mark_back(state, mentions, FAMILY)
 
 
 @compilable
-def _go_on(state: Numbers, kind: int, start: int, stop: int, after: int) -> None:
+def _go_on(state: Numbers, mentions: Numbers, kind: int, start: int, stop: int, after: int, gap: int) -> None:
     """The time changes, or a list, clause, sentence or line ends."""
     if kind <= Cue.NOW:
         state[_BEFORE] = kind == Cue.PAST
+        if kind == Cue.PAST and gap <= 1 and after & CLAUSE_END:
+            _mark_back(state, mentions, PAST)
     elif kind == Cue.ITEM:
         _item(state, start, stop)
+    elif kind == Cue.EITHER:
+        state[_EITHER] = stop if gap == 0 else -1
     elif kind == Cue.STOP:
         state[_NEGATION], state[_DOUBT] = 0, -1
     elif kind == Cue.COMMA or (kind == Cue.SPACE and (start != state[_REACH] or state[_CHAINED])):
@@ -306,7 +316,7 @@ def _comma(state: Numbers, stop: int) -> None:
 @compilable
 def _new_clause(state: Numbers) -> None:
     state[_FIRST] = state[NEXT]
-    state[_DOUBT] = state[_PRESUMING] = state[_TREATING] = -1
+    state[_DOUBT] = state[_PRESUMING] = state[_TREATING] = state[_EITHER] = -1
     state[_ASKING] = 0
 
 

@@ -19,7 +19,7 @@ _MEANINGFUL = frozenset(
     "0123456789abcdefghijklmnopqrstuvwxyzαβγ"
 )
 _FUNCTION = frozenset(
-    "的了是在和及与或就都也很太有我你他她它这那来去到从被把给让会能要想说着过吗呢吧啊最更还又再不没等且但而则因使每各某均忽特越时仍易较略极颇便即并于以为其此该本另只仅约"
+    "的了是在和及与或就都也很太有我你他她它这那来去到从被把给让会能要想说着过吗呢吧啊最更还又再不没等且但而则因使每各某均忽特越时仍易较略极颇便即于以为其此本另只仅约"
 )
 
 
@@ -38,7 +38,7 @@ class Slip:
 
         A short name stays whole at both ends, unless what stands there sounds alike.
         """
-        if self.window in stopwords() or self._written & _FUNCTION or (self._written | self._meant) & _MEANINGFUL:
+        if self.window in stopwords() or self._written & _FUNCTION or self._changes_meaning:
             return False
         growth = len(self.window) - len(self.name)
         if growth < 0 and len(self.name) == _SHORT and not coined:
@@ -85,6 +85,12 @@ class Slip:
             one == other and self.window[:at] + self.window[at + 1 :] == self.name
             for at, (one, other) in enumerate(zip(self.window, self.window[1:], strict=False))
         )
+
+    @property
+    def _changes_meaning(self) -> bool:
+        """Whether one letter that carries a meaning stands for another, is lost or too much."""
+        written, meant = self._written & _MEANINGFUL, self._meant & _MEANINGFUL
+        return bool(written and meant) or (len(self.window) != len(self.name) and bool(written or meant))
 
     @property
     def _rhymes(self) -> bool:
