@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -14,7 +15,9 @@ from foundation.errors import ZhongjingError
 GraphFolder = Annotated[Path, typer.Argument(metavar="KG", help="Folder that `kg build` wrote.")]
 Text = Annotated[str | None, typer.Argument(metavar="[TEXT]", help="Text; left out: lines from stdin.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON line per text.")]
-Fuzzy = Annotated[bool, typer.Option("--fuzzy", help="Look for misspelt names as well.")]
+Exact = Annotated[bool, typer.Option("--exact", help="Leave out misspelt names.")]
+Nested = Annotated[bool, typer.Option("--nested", help="Give the names inside longer ones as well.")]
+_CHUNK = 1 << 16
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -80,8 +83,10 @@ def show(
         say(line)
 
 
-def link(graph: GraphFolder, text: Text = None, as_json: AsJson = False, fuzzy: Fuzzy = False) -> None:
-    """Find the graph's names in text, with negation, doubt, whose and when; offsets in characters.
+def link(
+    graph: GraphFolder, text: Text = None, as_json: AsJson = False, exact: Exact = False, nested: Nested = False
+) -> None:
+    """Find the graph's names in text, misspelt ones too, with negation, doubt, whose and when; offsets in characters.
 
     Example: zhongjing kg link kg 没有发烧，是不是肺炎？ --json
     """
@@ -90,13 +95,14 @@ def link(graph: GraphFolder, text: Text = None, as_json: AsJson = False, fuzzy: 
     from kg.linker import EntityLinker
     from kg.tables import mention_lines
 
-    linker = EntityLinker(KnowledgeGraph.open(graph), fuzzy=fuzzy)
-
-    def answer(line: str) -> Iterator[str]:
-        mentions = linker.link(line)
-        return iter([dump_json({"mentions": mentions}).decode()]) if as_json else mention_lines(mentions)
-
-    _answer_each(text, answer)
+    linker = EntityLinker(KnowledgeGraph.open(graph), fuzzy=not exact, nested=nested)
+    for texts in _texts(text):
+        for mentions in linker.link_all(texts):
+            if as_json:
+                say(dump_json({"mentions": mentions}).decode())
+            else:
+                for line in mention_lines(mentions):
+                    say(line)
 
 
 def check(graph: GraphFolder, text: Text = None, as_json: AsJson = False) -> None:
@@ -136,15 +142,32 @@ def draw(
 
 
 def _answer_each(text: str | None, answer: Callable[[str], Iterator[str]]) -> None:
-    """Answer the text, or each line of stdin, undecodable bytes and all."""
+    """Answer the text, or each line of stdin."""
+    for texts in _texts(text):
+        for one in texts:
+            for line in answer(one):
+                say(line)
+
+
+def _texts(text: str | None) -> Iterator[list[str]]:
+    """The text; or the lines of stdin as they come, as many at once as are there, undecodable bytes and all."""
     if text is not None:
-        for line in answer(text):
-            say(line)
+        yield [text]
         return
     import sys
 
     if sys.stdin.isatty():
         raise ZhongjingError("no text was given", hint="give a text, or lines on stdin")
-    for raw in sys.stdin.buffer:
-        for line in answer(raw.decode("utf-8", errors="replace").rstrip("\r\n")):
-            say(line)
+    source, begun = cast(BufferedReader, sys.stdin.buffer), list[bytes]()
+    while chunk := source.read1(_CHUNK):
+        first, *others = chunk.split(b"\n")
+        begun.append(first)
+        if others:
+            yield [_decoded(line) for line in (b"".join(begun), *others[:-1])]
+            begun = [others[-1]]
+    if any(begun):
+        yield [_decoded(b"".join(begun))]
+
+
+def _decoded(line: bytes) -> str:
+    return line.decode("utf-8", errors="replace").rstrip("\r\n")

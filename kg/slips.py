@@ -76,7 +76,7 @@ class Slip:
             else 1
             for edit in self._edits
         )
-        return 1 - sum(costs) / max(len(self.window), len(self.name))
+        return round(1 - sum(costs) / max(len(self.window), len(self.name)), 4)
 
     @cached_property
     def _doubles(self) -> bool:

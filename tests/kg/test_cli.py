@@ -81,6 +81,19 @@ def test_link_and_check_a_text(graph: KnowledgeGraph, capsys: pytest.CaptureFixt
     assert "【孕妇可以吃布洛芬】" in capsys.readouterr().out
 
 
+def test_link_finds_misspelt_and_nested_names_on_request(
+    graph: KnowledgeGraph, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def found(*options: str) -> list[tuple[str, str]]:
+        assert zhongjing("link", graph.folder, "原发性肝癌，急性扁挑体炎", "--json", *options) == 0
+        return [(one["text"], one["match"]) for one in json.loads(capsys.readouterr().out)["mentions"]]
+
+    whole, nested, slip = ("原发性肝癌", "exact"), ("肝癌", "exact"), ("急性扁挑体炎", "fuzzy")
+    assert found() == [whole, slip]
+    assert found("--exact") == [whole]
+    assert found("--nested") == [whole, nested, slip]
+
+
 def test_lines_of_stdin_are_answered_one_by_one(graph: KnowledgeGraph) -> None:
     for command, key in (("link", "mentions"), ("check", "claims")):
         code = "import sys, zhongjing; sys.argv[0] = 'zhongjing'; zhongjing.main()"
