@@ -3,62 +3,83 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from corpus.hospitals import address_spans, hospital_spans
-from corpus.people import bare_name, person_spans
-from corpus.personal import Span, structured_spans
+from corpus.addresses import address_spans
+from corpus.dates import DATE, Found, age_spans, date_spans, days_between, read_date
+from corpus.hospitals import HOSPITAL, hospital_spans, proper_part
+from corpus.people import DOCTOR, PATIENT, bare_name, is_surname, may_be_repeated, person_spans
+from corpus.personal import Span, plain, structured_spans
 from corpus.records import Dialogue, Message
 from corpus.sets import SetWriter, StageResult, plan_step
 from corpus.steps import Change, map_step
+from corpus.tagger import Tagger, open_tagger
 
 if TYPE_CHECKING:
     from kg.graph import KnowledgeGraph
 
 STAGE = "deidentify"
 
-_SURROGATE = re.compile(r"\[(\w+?)(\d+)\]")
-_PEOPLE = ("医生", "患者")
-_LONG_NAME = 3
+_SURROGATE = re.compile(r"\[(\w+?)(\d+)(?:[前后]\d+天)?\]")
+_PEOPLE = (DOCTOR, PATIENT)
+# A name that the graph has as part of a longer one is none either: 雷贝 in 雷贝拉唑.
+_MARGIN_BEFORE, _MARGIN_AFTER = 2, 5
 
 Known = Callable[[str], bool]
 
 
 class Deidentify(msgspec.Struct, frozen=True):
-    """The step, with the graph whose names are no people."""
+    """The step, with the graph whose names are no people and the tagger that finds more names."""
 
     graph: Path | None
+    tagger: str | None = None
 
     def start(self) -> Change:
-        """Open the graph."""
-        known = _graph_names(self.graph) if self.graph is not None else _nobody
+        """Open the graph and the tagger."""
+        known, tagger = self.open()
 
         def change(dialogue: Dialogue, writer: SetWriter) -> Dialogue:
-            texts, counts = deidentify_texts([message.content for message in dialogue.messages], known=known)
+            texts, counts = deidentify_texts(
+                [message.content for message in dialogue.messages], known=known, tagger=tagger
+            )
             writer.details.update(counts)
             messages = [Message(message.role, text) for message, text in zip(dialogue.messages, texts, strict=True)]
             return msgspec.structs.replace(dialogue, messages=messages)
 
         return change
 
+    def open(self) -> tuple[Known, Tagger | None]:
+        """What says of a name whether it is a medical one, and the tagger."""
+        known = graph_names(self.graph) if self.graph is not None else _nobody
+        return known, open_tagger(self.tagger) if self.tagger is not None else None
+
 
 def deidentify(
-    source: Path, out: Path, *, graph: Path | None = None, processes: int | None = None, reuse: bool = False
+    source: Path,
+    out: Path,
+    *,
+    graph: Path | None = None,
+    tagger: str | None = None,
+    processes: int | None = None,
+    reuse: bool = False,
 ) -> StageResult:
     """Replace personal data in every turn of the set `source`.
 
-    Names that the graph in the folder `graph` knows are no people (华法林 is a drug). Details count
-    the replacements by kind.
+    Names that the graph in the folder `graph` knows are no people (华法林 is a drug). `tagger` names one of
+    `corpus.tagger.TAGGERS`. Details count the replacements by kind.
     """
-    plan = plan_step(STAGE, source, {}, graph=graph)
-    return map_step(plan, out, Deidentify(graph), processes=processes, reuse=reuse)
+    plan = plan_step(STAGE, source, {"tagger": tagger} if tagger else {}, graph=graph)
+    return map_step(plan, out, Deidentify(graph, tagger), processes=processes, reuse=reuse)
 
 
-def deidentify_texts(texts: list[str], *, known: Known | None = None) -> tuple[list[str], dict[str, int]]:
+def deidentify_texts(
+    texts: list[str], *, known: Known | None = None, tagger: Tagger | None = None
+) -> tuple[list[str], dict[str, int]]:
     """The turns of one dialogue with personal data replaced, and how many replacements of each kind.
 
     `known` says of a name whether it is a medical one.
@@ -66,41 +87,93 @@ def deidentify_texts(texts: list[str], *, known: Known | None = None) -> tuple[l
     >>> deidentify_texts(["我的手机是19900001234"])
     (['我的手机是[电话1]'], {'电话': 1})
     """
-    surrogates = _Surrogates(texts)
-    found = [_without_overlaps(text, known or _nobody) for text in texts]
+    found = spans_in(texts, known=known, tagger=tagger)
+    if not any(found):
+        return texts, {}
+    surrogates = _Surrogates(texts, found)
+    replaced = [_replace(text, spans, surrogates) for text, spans in zip(texts, found, strict=True)]
+    return replaced, dict(Counter(span.kind for spans in found for span in spans))
+
+
+def spans_in(texts: list[str], *, known: Known | None = None, tagger: Tagger | None = None) -> list[list[Span]]:
+    """The personal data in each turn of one dialogue, in order of text and without overlaps."""
+    found = [_without_overlaps(text, known or _nobody, tagger) for text in texts]
     names = _full_names(texts, found)
-    counts: dict[str, int] = {}
-    replaced: list[str] = []
-    for text, spans in zip(texts, found, strict=True):
-        every = _disjoint([*spans, *_repeats(text, names)])
-        replaced.append(_replace(text, every, surrogates))
-        for span in every:
-            counts[span.kind] = counts.get(span.kind, 0) + 1
-    return replaced, counts
+    if not names:
+        return found
+    return [_disjoint([*spans, *_repeats(text, names)]) for text, spans in zip(texts, found, strict=True)]
 
 
 class _Surrogates:
     """Numbers for the strings of one dialogue, going on after those already in its texts."""
 
-    def __init__(self, texts: Iterable[str]) -> None:
+    def __init__(self, texts: Iterable[str], found: Iterable[list[Span]]) -> None:
         self.given: dict[tuple[str, str], str] = {}
         self.last: dict[str, int] = {}
+        self.first_date: Found | None = None
         for text in texts:
             for kind, number in _SURROGATE.findall(text):
                 self.last[kind] = max(self.last.get(kind, 0), int(number))
+        names = {
+            (span.kind, bare_name(text[span.start : span.end]))
+            for text, spans in zip(texts, found, strict=True)
+            for span in spans
+            if span.kind in _PEOPLE
+        }
+        self.full_names = [name for name in sorted(names) if not is_surname(name[1])]
 
     def of(self, kind: str, text: str) -> str:
-        bare = bare_name(text) if kind in _PEOPLE else re.sub(r"[\s-]", "", text).lower()
-        if (kind, bare) not in self.given:
+        """The surrogate of one string of a kind."""
+        if kind == DATE:
+            return self._of_date(text)
+        if kind in _PEOPLE:
+            return self._numbered(kind, self._whole_name(kind, bare_name(text)))
+        return self._numbered(kind, re.sub(r"[\s().（）-]", "", plain(text)).lower())
+
+    def _numbered(self, kind: str, text: str) -> str:
+        if (kind, text) not in self.given:
             self.last[kind] = self.last.get(kind, 0) + 1
-            self.given[kind, bare] = f"[{kind}{self.last[kind]}]"
-        return self.given[kind, bare]
+            self.given[kind, text] = f"[{kind}{self.last[kind]}]"
+        return self.given[kind, text]
+
+    def _whole_name(self, kind: str, name: str) -> str:
+        """王医生 is 王建国医生 where nobody else of that name and trade is in the dialogue."""
+        whole = [full for other, full in self.full_names if other == kind and full.startswith(name)]
+        return whole[0] if is_surname(name) and len(whole) == 1 else name
+
+    def _of_date(self, text: str) -> str:
+        """The year as written, and the day as days from the first date of the dialogue."""
+        read = read_date(text) or Found("", None)
+        if read.day is None:
+            return self._numbered(DATE, text)
+        if self.first_date is None:
+            self.first_date = read
+            self.given[DATE, ""] = self._numbered(DATE, str(read.day))
+        days = days_between(self.first_date, read)
+        first = self.given[DATE, ""]
+        if not days:
+            return read.year + first
+        return f"{read.year}{first[:-1]}{'后' if days > 0 else '前'}{abs(days)}天]"
 
 
-def _without_overlaps(text: str, known: Known) -> list[Span]:
-    named = (*hospital_spans(text), *address_spans(text), *person_spans(text))
-    unknown = (span for span in named if not known(bare_name(text[span.start : span.end])))
-    return _disjoint([*structured_spans(text), *unknown])
+def _without_overlaps(text: str, known: Known, tagger: Tagger | None) -> list[Span]:
+    named = [*hospital_spans(text), *address_spans(text), *person_spans(text), *(tagger(text) if tagger else ())]
+    unknown = (span for span in named if not _is_known(text, span, known))
+    return _disjoint([*structured_spans(text), *date_spans(text), *age_spans(text), *unknown])
+
+
+def _is_known(text: str, span: Span, known: Known) -> bool:
+    if known is _nobody:
+        return False
+    name = text[span.start : span.end]
+    if known(bare_name(name)) or (span.kind == HOSPITAL and known(proper_part(name))):
+        return True
+    return any(
+        known(text[start:end])
+        for start in range(max(0, span.start - _MARGIN_BEFORE), span.start + 1)
+        for end in range(span.end, min(len(text), span.end + _MARGIN_AFTER) + 1)
+        if end - start > span.end - span.start
+    )
 
 
 def _disjoint(spans: Iterable[Span]) -> list[Span]:
@@ -113,12 +186,12 @@ def _disjoint(spans: Iterable[Span]) -> list[Span]:
 
 
 def _full_names(texts: list[str], found: list[list[Span]]) -> dict[str, str]:
-    """Names long enough to be looked for where no title stands beside them, with their kind."""
+    """Names that are looked for where no title stands beside them too, with their kind."""
     names: dict[str, str] = {}
     for text, spans in zip(texts, found, strict=True):
         for span in spans:
-            name = bare_name(text[span.start : span.end])
-            if span.kind in _PEOPLE and len(name) >= _LONG_NAME:
+            name = bare_name(text[span.start : span.end]) if span.kind in _PEOPLE else ""
+            if name and may_be_repeated(name):
                 names.setdefault(name, span.kind)
     return names
 
@@ -145,7 +218,8 @@ def _nobody(_name: str) -> bool:
     return False
 
 
-def _graph_names(folder: Path) -> Known:
+def graph_names(folder: Path) -> Known:
+    """Whether the graph in a folder knows a name."""
     from kg.graph import KnowledgeGraph
 
     graph: KnowledgeGraph = KnowledgeGraph.open(folder)

@@ -1,4 +1,4 @@
-"""Names of hospitals, and addresses."""
+"""Names of hospitals, written out (北京协和医院, 县人民医院) and short (市一院, 北大三院, 武汉同济)."""
 
 from __future__ import annotations
 
@@ -6,35 +6,53 @@ import re
 from collections.abc import Iterator
 
 from corpus.personal import Span
-from corpus.places import CITIES, FAMOUS_HOSPITALS, PROVINCES
+from corpus.places import AREA, CITIES, FAMOUS_HOSPITALS, PLACE_CHARACTER, PROVINCES
+
+HOSPITAL = "医院"
 
 _HAN = "\u4e00-\u9fff"
-_PLACE = "|".join(sorted((*PROVINCES, *CITIES), key=len, reverse=True))
-# Prepositions, verbs and pronouns: no part of a place's name, so that a name begins after them.
-_STOP = "去到在于从是来往找的我你您他她们住看上转和跟与及就了过这那某有个家各每同先再又还也都并且回入近离被把让叫请给"
-_STOP += "向对至全或者本该现医一较很比些次社地"
-_CHAR = f"[^\\W\\d_a-zA-Z{_STOP}省市县区院]"
-_UNIT = "(?:自治[区州县]|省|市|县|区|州|旗|镇|乡)"
-_KNOWN_AREA = f"(?:{_PLACE})(?:特别行政区|自治[区州县]|省|市|地区|区|县)?"
-# Four characters before 市 or 区 are a name only where the name surely begins there.
-_AREA = f"(?:{_KNOWN_AREA}|(?:(?<![{_HAN}])|(?<=[去到在于从是来])){_CHAR}{{2,4}}{_UNIT}|{_CHAR}{{2}}{_UNIT})"
-_ORDINAL = "第[一二三四五六七八九十百\\d]{1,3}"
+_CITY = "|".join(sorted((*PROVINCES, *CITIES), key=len, reverse=True))
+_ORDINAL = "第?[一二三四五六七八九十百\\d]{1,3}"
 _KIND = (
     "人民|中心|中医药|中西医结合|中医|妇幼保健|妇幼|妇产科|妇产|妇女|儿童|小儿|肿瘤|口腔|眼科|耳鼻喉|精神卫生|精神病|精神|心理|胸科|肺科|传染病|结核病"
     "|皮肤病|皮肤|骨科|肛肠|康复|整形|医疗美容|美容|心血管病|脑科|血液病|糖尿病|高血压|男科|综合|专科|职工|铁路|矿务局|总|医科大学|医药大学|医学院|大学|附属|直属"
-    "|急救"
+    "|急救|公共卫生|公共卫生临床|职业病|老年病|生殖|红十字会?"
 )
 _HOUSE = (
     "(?:医院|卫生院|卫生所|卫生室|卫生服务中心|社区卫生服务站|诊所|保健院|保健所|门诊部|疗养院|医学中心|医疗中心"
     "|急救中心|(?:(?:医疗)?美容|口腔|牙科|中医)门诊)"
 )
 _FAMOUS = "|".join(FAMOUS_HOSPITALS)
-_CORE = f"(?:{_ORDINAL}|{_KIND}|{_FAMOUS})"
+_CORE = f"(?:第[一二三四五六七八九十百\\d]{{1,3}}|{_KIND}|{_FAMOUS})"
 _BRANCH = f"(?:[{_HAN}]{{1,3}}(?:院区|分院))?"
-_QUARTER_BEFORE = f"(?:{_CHAR}{{1,4}}(?:街道|街|路|镇|乡|村))?(?:社区)?"
-_PLACED = re.compile(f"((?:{_AREA}){{1,3}}{_QUARTER_BEFORE}{_CHAR}{{0,4}}{_CORE}*{_HOUSE}{_BRANCH})")
-_NAMED = re.compile(f"((?:{_CHAR}{{0,2}}(?:大学|医学院))?{_CORE}*(?:{_ORDINAL}|{_FAMOUS}){_CORE}*{_HOUSE}{_BRANCH})")
-_OTHER = re.compile(f"(?:(?<=[去到在于是从来])|(?<=附近)|(?<![{_HAN}]))({_CHAR}{{2,4}}?{_CORE}*{_HOUSE})")
+_QUARTER_BEFORE = f"(?:{PLACE_CHARACTER}{{1,4}}(?:街道|街|路|镇|乡|村))?(?:社区)?"
+_PLACED = re.compile(f"((?:{AREA}){{1,3}}{_QUARTER_BEFORE}{PLACE_CHARACTER}{{0,4}}{_CORE}*{_HOUSE}{_BRANCH})")
+_NAMED = re.compile(
+    f"((?:{PLACE_CHARACTER}{{0,2}}(?:大学|医学院))?{_CORE}*(?:第[一二三四五六七八九十百\\d]{{1,3}}|{_FAMOUS}){_CORE}*{_HOUSE}{_BRANCH})"
+)
+_OTHER = re.compile(f"(?:(?<=[去到在于是从来])|(?<=附近)|(?<![{_HAN}]))({PLACE_CHARACTER}{{2,4}}?{_CORE}*{_HOUSE})")
+# 中国医科大学附属盛京医院, 华中科技大学同济医学院附属协和医院
+_OF_SCHOOL = re.compile(
+    f"((?:(?:{_CITY}|中国)?[^\\W\\d_a-zA-Z去到在于从是来找的我你他她转和跟了说如各比像等由让叫给就有]{{2,6}}(?:大学|学院)){{1,2}}(?:附属|直属|第[一二三四五六七八九十]|[{_HAN}]{{1,6}}){{1,3}}?{_HOUSE}{_BRANCH})"
+)
+# 省人民医院 is one hospital where it is said; 县医院 and 人民医院 are kinds.
+_OF_AREA = re.compile(f"([省市县区州](?:立|{_ORDINAL}|人民|中心|{_KIND})+(?:医院|保健院))")
+_SCHOOL = (
+    "北大|北医|首医|清华|复旦|交大|上海?交大|浙大|浙医|温医大?|中大|中山|华中科大|川大|华西|湘雅|武大|山大|吉大|哈医大?|中国?医大|大医|大连医大|河北?医大|安医大?|苏大|南医大?|南大"
+    "|东南|徐医|西交|西安?交大|西京|兰大|重医大?|陆军医大|郑大|河大|青大|山东?医大|福医大?|厦大|广医大?|南方医大|暨大|桂医大?|昆医大?|贵医大?|新医大?|宁医大?|内医大|天医|同济|协和|海军医大"
+    "|空军医大|医大|医科大|医学院|师大"
+)
+_SHORT = re.compile(
+    f"((?:(?:{_CITY})市?|[省市县区州]|{_SCHOOL})(?:大学)?(?:医学院|医科大)?(?:第?[一二三四五六七八九十]附?属?院|附属?[一二三四五六七八九十儿妇口肿]?院|[一二三四五六七八九十]附院?|附[一二三四五六七八九十]"
+    f"|[儿妇肿]医?院|妇幼|妇保|儿研所|妇儿中心|儿童中心|肿瘤(?=[，。、,看查做住说])|眼科(?=[，。、,看查做住说]))(?:院区)?)(?![长子校士外内务])|(浙[一二]|[一二三四五六七八九十]附院|附[一二三]院|[省市县](?:医|中|中医|妇幼|妇保|肿瘤|立)(?=[说看查做住挂开能，。？?、]))"
+    f"|((?<!\\d)[1-4]\\d\\d医院|[一二三四][〇零○一二三四五六七八九]{{2}}医院)"
+)
+# Famous names that are no place, street or district as well.
+_DISTINCT = "同仁|协和|同济|华西|湘雅|瑞金|仁济|华山|齐鲁|盛京|西京|唐都|宣武|天坛|安贞|阜外|积水潭|长征|长海|龙华|广安门|东直门|千佛山"
+_FAMOUS_SHORT = re.compile(
+    f"((?:{_CITY})市?(?:{_DISTINCT}))(?!路|区|街|大道|站|市|县|镇|号|药|制|牌|版|公司|酒店|发酵)"
+    f"|(?:(?<=[去到在来转于是和，、。])|^)({_DISTINCT}|301|中山[一二三]院)(?=[看查做住复检就诊开挂治的了手拍化也说和或跟，。！？,.?!、\\s]|$|急诊|门诊|医生|主任)"
+)
 _HOUSE_AT_END = re.compile(f"{_HOUSE}{_BRANCH}$")
 # Words before 医院 that say what kind of hospital, not which one.
 _GENERIC = re.compile(
@@ -46,53 +64,42 @@ _GENERIC = re.compile(
 # Characters of verbs, of time and of illness: a proper name of a hospital has none of them.
 _NO_HOUSE_NAME = frozenset(
     "病科疗治检诊药查性选择等待咨询可以参考确保按照般外面通经定哪内因互相想换要接忧立即如后前天建议名出年许多决干什么抗原癫痫肝移植癜风嗝气阳手术"
-    "方便好点地准备发生进行打拨使用配合需能会说听知道当时国"
+    "方便好点地准备发生进行打拨使用配合需能会说听知道当时国联系"
 )
-_LIVING = re.compile(
-    "(?:家住|我住在?|住在|居住在?|(?:住|地)址(?:是|为|[：:])?|家在|老家(?:是|在)?|户籍(?:是|在|[：:])?|籍贯(?:是|[：:])?|来自|(?:快递|邮?寄)到)"
-    f"\\s?([{_HAN}\\dA-Za-z#-]{{2,40}})"
+# What a pattern needs, cheap to look for.
+_HOUSED, _SCHOOLED = re.compile(_HOUSE), re.compile("(?:大学|学院).{0,20}(?:医院|院)")
+_AREA_HOUSED = re.compile("[省市县区州][^，。]{1,12}(?:医院|保健院)")
+_SHORTENED = re.compile(
+    "[一二三四五六七八九十附儿妇口肿属]院|附[一二三四五六七八九十]|浙[一二]|妇幼|妇保|儿研所|妇儿|中心|肿瘤|眼科|[省市县][医中立]|\\d医院|[〇零○一二三四五六七八九]医院"
 )
-_MAY_NAME_ONE = re.compile(_HOUSE)
-_NUMBERED = "(?:[A-Za-z\\d一二三四五六七八九十-]{1,6}(?:号楼|号院|号|栋|幢|座|单元|期|楼|层|室|弄))"
-_QUARTER = "(?:村|屯|庄|路|街|巷|小区|花园|家园|社区|街道)"
-_LIVING_PLACE = re.compile(
-    f"(?:{_AREA}){{1,4}}(?:{_CHAR}{{1,8}}{_QUARTER}{_NUMBERED}*)?|{_CHAR}{{2,8}}{_QUARTER}{_NUMBERED}*"
+_FAMOUS_SHORTENED = re.compile(f"{_DISTINCT}|301|中山[一二三]")
+_PATTERNS = (
+    (_SCHOOLED, _OF_SCHOOL, True),
+    (_HOUSED, _PLACED, True),
+    (_HOUSED, _NAMED, True),
+    (_AREA_HOUSED, _OF_AREA, False),
+    (_SHORTENED, _SHORT, False),
+    (_FAMOUS_SHORTENED, _FAMOUS_SHORT, False),
 )
-# Cheap to look for, so that the long patterns run on few texts.
-_STREET_CUE = re.compile("[路街道巷同弄段][\\d一二三四五六七八九十百]{1,5}[号弄]")
-_ESTATE_CUE = re.compile("小区|花园|家园|公寓|新村|社区")
-_STREET = re.compile(
-    f"((?:{_AREA}){{0,4}}{_CHAR}{{1,6}}(?:路|大街|街|大道|巷|胡同|弄|道)(?:{_CHAR}{{0,2}}段)?"
-    f"[\\d一二三四五六七八九十百]{{1,5}}(?:号|弄)(?:院|楼)?{_NUMBERED}*(?:[\\d-]{{2,8}})?)"
-)
-_ESTATE = re.compile(f"((?:{_AREA}){{0,3}}{_CHAR}{{2,8}}(?:小区|花园|家园|公寓|新村|社区){_NUMBERED}+)")
 
 
 def hospital_spans(text: str) -> Iterator[Span]:
     """Hospitals named in a text; 三甲医院 or 当地医院 name none."""
-    if not _MAY_NAME_ONE.search(text):
-        return
-    for pattern in (_PLACED, _NAMED):
+    for cue, pattern, may_be_generic in _PATTERNS:
+        if not cue.search(text):
+            continue
         for match in pattern.finditer(text):
-            if _proper_part(match.group(1)):
-                yield Span(*match.span(1), "医院")
+            group = match.lastindex or 0
+            if not may_be_generic or proper_part(match.group(group)):
+                yield Span(*match.span(group), HOSPITAL)
+    if not _HOUSED.search(text):
+        return
     for match in _OTHER.finditer(text):
-        proper = _proper_part(match.group(1))
+        proper = proper_part(match.group(1))
         if len(proper) > 1 and not _NO_HOUSE_NAME.intersection(proper):
-            yield Span(*match.span(1), "医院")
+            yield Span(*match.span(1), HOSPITAL)
 
 
-def address_spans(text: str) -> Iterator[Span]:
-    """Streets with a number, housing estates with a block, and places somebody says they live in."""
-    for cue, pattern in ((_STREET_CUE, _STREET), (_ESTATE_CUE, _ESTATE)):
-        if cue.search(text):
-            yield from (Span(*match.span(1), "地址") for match in pattern.finditer(text))
-    for match in _LIVING.finditer(text):
-        place = _LIVING_PLACE.match(match.group(1))
-        if place:
-            yield Span(match.start(1), match.start(1) + place.end(), "地址")
-
-
-def _proper_part(name: str) -> str:
+def proper_part(name: str) -> str:
     """What is left of a hospital's name without the words that only say what kind of hospital it is."""
     return _GENERIC.sub("", _HOUSE_AT_END.sub("", name))

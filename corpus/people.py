@@ -4,73 +4,157 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
+
+import msgspec
 
 from corpus.personal import Span
-from corpus.places import COMPOUND_SURNAMES, SURNAMES, UNMISTAKABLE_SURNAMES
+from corpus.places import COMPOUND_SURNAMES, NO_NAMES, SURNAMES, UNMISTAKABLE_SURNAMES
+
+DOCTOR, PATIENT = "医生", "患者"
 
 _HAN = "\u4e00-\u9fff"
-_TITLE = "(?:(?:副?主任|主治)医师|副主任|主任|医生|大夫|医师|教授|院长|护士长|护士|专家|老师)"
-_ADDRESS = "(?:先生|女士|小姐|太太)"
+_TITLE = "(?:(?:副?主任|主治|住院|执业)医[师生]|副主任|主任|医生|大夫|医师|教授|院长|护士长|护士|专家|老师|博士|药师)"
+_ADDRESS = "(?:先生|女士|小姐|太太|夫人|阿姨|叔叔|大[爷妈叔姐哥娘伯婶]|奶奶|爷爷|伯伯|婆婆|师傅|同学|同志|老板)"
 _COMPOUND = "|".join(COMPOUND_SURNAMES)
 _SURNAME = f"(?:{_COMPOUND}|[{''.join(SURNAMES)}])"
 _UNMISTAKABLE = f"(?:{_COMPOUND}|[{''.join(UNMISTAKABLE_SURNAMES)}])"
 # Surnames that mostly end or begin another word before a title: 于医生 "at the doctor's", 全科医生, 任何医生.
-_RARELY_NAMES = set("于向时任方安常单关成应解强车包位查管路边房盛游项许谢")
-_LIKELY = f"[{''.join(surname for surname in SURNAMES if surname not in _RARELY_NAMES)}]"
+_RARELY_NAMES = set("于向时任方安常单关成应解强车包位查管路边房盛游项许谢祝")
+_LIKELY = f"(?:{_COMPOUND}|[{''.join(surname for surname in SURNAMES if surname not in _RARELY_NAMES)}])"
+# Surnames after 小 and 老 that make no other word: 小李, but 小叶 (of the breast), 小于, 小方, 小白.
+_AFTER_SMALL = (
+    "[李王张刘陈赵吴徐孙朱郭宋郑韩冯邓彭吕卢蒋蔡贾魏薛阎余潘戴钟汪姜姚谭廖邹熊陆郝崔邱侯邵钱贺赖龚杨周何罗梁许沈]"
+)
 
 # Characters that stand in hardly any given name, but in words that only look like a name before a title.
 _NO_GIVEN = (
     "的了是不有我你您他她它们这那哪就也都还吗呢吧啊请问找看给跟和与及或在到去从让被把对很太更最叫要想说能会可该应当时候间么什怎何谁每各另其此"
     "医药病诊治疗痛疼炎症癌瘤疮疸烧热血压糖尿咳喘腹胸肝肾胃肠肺心脑骨皮肤科院生师主任专业级规做过于为上下里外先后再又才只已经被所以及"
+    "吃喝岁旧性术疹痒肿胀痔疣癣胎脉肌腺酸素粉片丸胶囊液膏汤散剂虚湿寒燥毒但因号第检唑酮坦酯醇迭饮油菇薯豆鱼谢藤消酚酊胺菌霉瘘疝痣"
 )
-_GIVEN = f"(?:[^\\W\\d_a-zA-Z{_NO_GIVEN}]{{1,2}}|某{{1,2}})"
+_GIVEN_ONE = f"[^\\W\\d_a-zA-Z{_NO_GIVEN}]"
+_GIVEN = f"(?:{_GIVEN_ONE}{{1,2}}|某{{1,2}})"
 _ANY_GIVEN = "(?:[^\\W\\d_a-zA-Z的了是不在我你您他她们吗呢吧啊]{1,2})"
-_START = f"(?:(?<![{_HAN}])|(?<=我是|我叫|您好|你好|谢谢|感谢|请问|麻烦|医院|昨天|今天|上次|之前))"
-_AFTER_CUE = f"(?:{_START}|(?<=[找给让请跟和挂约叫由听科的]))"
-_END = f"(?:(?![{_HAN}])|(?=[今在是来的男女我想有你您]|先生|女士|患者|医生|大夫))"
-_KIN = (
-    "[小女]孩|孩子|宝宝|娃娃?|闺女|姑娘|弟弟|妹妹|哥哥|姐姐|儿子|女儿|爸爸|妈妈|父亲|母亲|爷爷|奶奶|姥爷|姥姥|外公|外婆"
-    "|老公|老婆|妻子|丈夫|爱人|患者|病人|他|她"
+_NAME, _SURE_NAME = f"{_SURNAME}{_GIVEN}", f"{_UNMISTAKABLE}{_GIVEN}"
+_START = f"(?:(?<![{_HAN}])|(?<=我是|我叫|您好|你好|谢谢|感谢|请问|麻烦|医院|昨天|今天|上次|之前|本人))"
+_AFTER_CUE = f"(?:{_START}|(?<=[找给让请跟和挂约叫由听科的是问]))"
+_END = (
+    f"(?:(?![{_HAN}])|(?=[今在是来的男女我想有你您家住现年电手身因收吗呢吧么]|先生|女士|患者|医生|大夫|主任|教授|之前|之后|曾经|已经|目前|最近|于"
+    "|做过|术后|需要|咨询|预约))"
 )
-_OF_KIN = "的(?:爸|妈|父|母|家属|妻|丈夫|老公|老婆|儿子|女儿|爱人|亲属)"
+_STOP = f"(?![{_HAN}a-zA-Z])"
+_KIN = (
+    "[小女男]孩|孩子|宝宝|娃娃?|闺女|姑娘|弟弟|妹妹|哥哥|姐姐|大哥|大姐|儿子|女儿|爸爸?|妈妈?|父亲|母亲|爷爷|奶奶|姥爷|姥姥|外公|外婆|公公|婆婆|岳父|岳母"
+    "|老人|老公|老婆|妻子|丈夫|爱人|先生|太太|媳妇|侄[子女]|外甥|孙[子女]|家属|同事|朋友|护工|患者|病人|宝贝"
+)
+_OF_KIN = "的(?:爸|妈|父|母|家属|妻|丈夫|老公|老婆|儿子|女儿|爱人|亲属|家长|哥|姐|弟|妹|爷|奶|朋友)"
+_ROLE = "患者|病人|联系人|签名|签字|收件人|收货人|收款人|户主|户名|持卡人|机主|车主|监护人|家长|家属|陪护|预约人|就诊人|本人|患儿|产妇|死者|伤者|宝宝|孩子"
+_DIRECT_ROLE = "家属|家长|陪护|收件人|收货人|收款人|户主|户名|联系人|持卡人|监护人|患儿"
+_BELONGING = "卡|片子|病历|报告|检查|结果|化验|CT|手术|电话|手机|微信|号|妈|爸|父|母|家属|老公|老婆|爱人|孩子"
+_DOCTOR_ROLE = "主刀|术者|主管(?:医生|大夫|医师)?|管床(?:医生|大夫|医师)?|主治(?:医生|大夫|医师)?|接诊(?:医生|大夫|医师)?|经治(?:医生|医师)"
+_NUMBER_AFTER = "(?=[的，,、:：\\s]{0,2}(?:电话|手机|联系|tel)?[号码是：:，,\\s]{0,3}(?:\\+?86)?[ -]?1[3-9]\\d)"
+_PERSON_AFTER = "(?=[，,、\\s]{1,2}[男女](?:性)?(?:[，,、。\\s]|\\d|$))"
 
-_RULES = tuple(
-    (kind, re.compile(pattern))
-    for kind, pattern in (
-        ("医生", f"我(?:是|叫)({_SURNAME}{_ANY_GIVEN}?{_TITLE})"),
-        ("医生", f"{_AFTER_CUE}({_SURNAME}{_GIVEN}{_TITLE})"),
-        ("医生", f"({_UNMISTAKABLE}(?:{_GIVEN})?{_TITLE})"),
-        ("医生", f"{_AFTER_CUE}({_LIKELY}{_TITLE})"),
-        ("医生", f"(?:医生|大夫|医师|主任)(?:姓名)?(?:名?叫|是|[：:])({_SURNAME}{_GIVEN}){_END}"),
-        ("医生", f"{_TITLE}({_UNMISTAKABLE}{_GIVEN}){_END}"),
-        ("医生", f"(?:医生|大夫|主任|免贵|我)姓({_SURNAME})(?![{_HAN}])"),
-        (
-            "患者",
-            "(?:[我人]叫(?:做|作)?|名字(?:是|叫)|姓名(?:是|[：:])?\\s?|(?:患者|病人|联系人|签名)(?:姓名)?[：:])"
-            f"({_SURNAME}{_ANY_GIVEN}|[小阿老]{_GIVEN}){_END}",
-        ),
-        ("患者", f"(?:名字|姓名).{{0,5}}?({_UNMISTAKABLE}{_GIVEN}){_END}"),
-        ("患者", f"(?:{_KIN})名?叫(?:做|作)?({_SURNAME}{_ANY_GIVEN}|[小阿]{_GIVEN}){_END}"),
-        ("患者", f"(?:我是(?:患者|病人)?|本人)({_SURNAME}{_GIVEN})(?:(?=[，。,.！!\\n]|$)|(?={_OF_KIN}))"),
-        ("患者", f"{_AFTER_CUE}({_SURNAME}(?:{_GIVEN})?{_ADDRESS})"),
-        ("患者", f"({_UNMISTAKABLE}(?:{_GIVEN})?{_ADDRESS})"),
-    )
+
+class _Rule(msgspec.Struct, frozen=True):
+    """Group 1 of `pattern` is the name with its title; a `sure` rule is not asked whether the name is another word."""
+
+    kind: str
+    pattern: re.Pattern[str]
+    cue: str
+    sure: bool = False
+
+
+def _rule(kind: str, pattern: str, cue: str = "", *, sure: bool = False) -> _Rule:
+    return _Rule(kind, re.compile(pattern), cue, sure)
+
+
+_TITLED, _ADDRESSED, _CALLED, _ROLED, _SAID = "titled", "addressed", "called", "roled", "said"
+_CUES = {
+    _TITLED: re.compile(_TITLE),
+    _ADDRESSED: re.compile(f"{_ADDRESS}|[姐哥总叔婶姨]"),
+    _CALLED: re.compile("叫|姓|名"),
+    _ROLED: re.compile(f"{_ROLE}|{_DOCTOR_ROLE}"),
+    _SAID: re.compile("我是|本人"),
+}
+_RULES = (
+    _rule(DOCTOR, f"我(?:是|叫)({_SURNAME}{_ANY_GIVEN}?{_TITLE})", _TITLED),
+    _rule(DOCTOR, f"{_AFTER_CUE}({_NAME}{_TITLE})", _TITLED),
+    _rule(DOCTOR, f"({_UNMISTAKABLE}(?:{_GIVEN})?{_TITLE})", _TITLED),
+    _rule(DOCTOR, f"{_AFTER_CUE}([小老]?{_LIKELY}{_TITLE})", _TITLED),
+    _rule(DOCTOR, f"(?:医生|大夫|医师|主任|教授)(?:姓名)?(?:名?叫|是|[：:])({_NAME}){_END}", _TITLED),
+    _rule(DOCTOR, f"{_TITLE}({_SURE_NAME}){_END}", _TITLED),
+    _rule(DOCTOR, f"(?:{_DOCTOR_ROLE})(?:姓名)?(?:名?叫|是|为|[：:])\\s?({_NAME}){_END}", _ROLED),
+    _rule(DOCTOR, f"(?:医生|大夫|主任|教授)姓({_SURNAME})(?![{_HAN}])", _CALLED),
+    _rule(DOCTOR, f"姓({_SURNAME})的?{_TITLE}", _CALLED),
+    _rule(DOCTOR, f"(?<=[找挂])({_LIKELY}{_GIVEN_ONE}{{2}})(?=[的，。,；;！!\\s]|$|看|号)"),
+    _rule(
+        PATIENT,
+        "(?:[我人]叫(?:做|作)?|名字?(?:是|叫)|(?:姓名|名字)\\s?(?:是|[：:])?\\s?|昵称[：:])"
+        f"({_SURNAME}{_ANY_GIVEN}|[小阿老]{_GIVEN}){_END}",
+        _CALLED,
+        sure=True,
+    ),
+    _rule(
+        PATIENT,
+        f"(?:{_ROLE})(?:姓名)?\\s?(?:[：:]|是|为|叫)\\s?({_SURNAME}{_ANY_GIVEN}){_END}",
+        _ROLED,
+    ),
+    _rule(PATIENT, f"(?:名字|姓名).{{0,5}}?({_SURE_NAME}){_END}", _CALLED),
+    _rule(PATIENT, f"(?:{_KIN}|他|她)名?叫(?:做|作)?({_SURNAME}{_ANY_GIVEN}|[小阿]{_GIVEN}){_END}", _CALLED),
+    _rule(PATIENT, f"(?:患者|病人|患儿|户名|户主|家长|陪护|本人)\\s?({_SURE_NAME}){_END}", _ROLED),
+    _rule(PATIENT, f"(?:患者|病人|患儿|本人)\\s?({_LIKELY}{_GIVEN_ONE}{{1,2}}){_STOP}", _ROLED),
+    _rule(PATIENT, f"(?:{_DIRECT_ROLE})({_SURNAME}{_GIVEN_ONE}{{1,2}})(?:{_STOP}|(?=先生|女士))", _ROLED),
+    _rule(PATIENT, f"(?:{_KIN})({_SURE_NAME}){_END}"),
+    _rule(PATIENT, f"(?:{_KIN})({_LIKELY}{_GIVEN_ONE}{{2}}){_STOP}"),
+    _rule(PATIENT, f"(?:我是(?:患者|病人)?|本人)({_NAME})(?:(?=[，。,.！!？?；;、\\s]|$)|(?={_OF_KIN}))", _SAID),
+    _rule(PATIENT, f"姓({_SURNAME})(?=[，。,.！!？?；;、\\s]|$)", _CALLED),
+    _rule(
+        PATIENT,
+        f"(?:{_START}|(?<=[叫找问给跟和是]))([小老]{_AFTER_SMALL})(?=[，。,.！!？?；;：:、的您你我是在来和]|$|同志|先生|女士)",
+    ),
+    _rule(PATIENT, f"{_AFTER_CUE}({_SURNAME}(?:{_GIVEN})?{_ADDRESS})", _ADDRESSED),
+    _rule(PATIENT, f"({_UNMISTAKABLE}(?:{_GIVEN})?{_ADDRESS})", _ADDRESSED),
+    _rule(PATIENT, f"{_START}({_UNMISTAKABLE}[姐哥总叔婶姨])(?![{_HAN}])", _ADDRESSED),
+    _rule(PATIENT, f"(?<![{_HAN}])({_SURNAME}{_GIVEN_ONE}{{1,2}}){_NUMBER_AFTER}"),
+    _rule(PATIENT, f"(?:^|[。！!？?\\n])\\s?({_SURNAME}{_GIVEN_ONE}{{1,2}}){_PERSON_AFTER}"),
+    _rule(PATIENT, f"{_START}({_SURNAME}{_GIVEN_ONE}{{1,2}})的(?:{_BELONGING})"),
+    _rule(PATIENT, f"(?:^|[。！!？?\\n])({_SURNAME}{_GIVEN_ONE}{{1,2}})(?=[，,]?[你您]好)"),
+    _rule(PATIENT, f"(?:^|[，,。！!？?\\s])(?:名字)?叫({_NAME}){_END}", _CALLED),
+    _rule(PATIENT, f"(?<![{_HAN}])({_SURNAME}{_GIVEN_ONE}{{1,2}})(?:收|签收|代收)(?![{_HAN}])"),
+    _rule(PATIENT, f"(?:——|--|此致|敬上)\\s?({_SURNAME}{_GIVEN_ONE}{{1,2}})\\s*$"),
+    _rule(DOCTOR, r"(?i:\b(?:Dr|Doctor)\.?\s?)([A-Z][a-z]+(?:\s[A-Z][a-z]+)?)"),
+    _rule(PATIENT, r"(?i:\b(?:my name is|Mr|Mrs|Ms|Miss)\.?\s)([A-Z][a-z]+(?:\s[A-Z][a-z]+)?)"),
 )
 # Words that begin with a surname's character and are no names.
-_NO_PERSON = re.compile(
-    "谢|许多|包括|解|祝|方便|高级|安排|于是|何时|任何|应该|常规|成为|平时|时间|关于|关键|全部|全科|万一|金牌|明白|强烈|单位|单纯|温馨|尤其"
-    "|容易|江湖|房间|游戏|白天|毛病|黄金|石膏|高烧|高热|高血|雷同|童年|查看|车上|季节|顾客|向来|和蔼|边缘|管床|高三|高中|高一|高二|孙女|孙子|江湖|过敏|康复|毕竟|支持|家属|陆续|莫非|段时|龙头"
-)
+_NO_PERSON = re.compile("|".join(sorted(NO_NAMES, key=len, reverse=True)))
 
 
 def person_spans(text: str) -> Iterator[Span]:
     """Names of people in a text, with their titles; stretches may overlap, the first counts."""
-    for kind, pattern in _RULES:
-        for match in pattern.finditer(text):
-            if not _NO_PERSON.match(match.group(1)) or match.group(1).startswith("祝医"):
-                yield Span(*match.span(1), kind)
+    present = {cue for cue, pattern in _CUES.items() if pattern.search(text)} | {""}
+    for rule in _RULES:
+        if rule.cue not in present:
+            continue
+        for match in rule.pattern.finditer(text):
+            if rule.sure or not _NO_PERSON.match(match.group(1)):
+                yield Span(*match.span(1), rule.kind)
 
 
+@cache
 def bare_name(text: str) -> str:
     """A name without title."""
     return re.sub(f"(?:{_TITLE}|{_ADDRESS})$", "", text)
+
+
+def is_surname(name: str) -> bool:
+    """Whether a name is a surname alone, as in 王医生."""
+    return name in COMPOUND_SURNAMES or name in SURNAMES
+
+
+def may_be_repeated(name: str) -> bool:
+    """Whether a name is unlike other words, so that it may be looked for where nothing introduces it."""
+    surname = next((compound for compound in COMPOUND_SURNAMES if name.startswith(compound)), name[:1])
+    given = len(name) - len(surname)
+    return given >= 2 or (given == 1 and surname in UNMISTAKABLE_SURNAMES and name not in NO_NAMES)

@@ -1,4 +1,4 @@
-"""Personal data with a structure: numbers, addresses on the net, dates, ages. Each pattern is one kind."""
+"""Personal data with a structure: numbers, accounts, addresses on the net. Each pattern is one kind."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class _Rule(msgspec.Struct, frozen=True):
-    """`accept` says whether a match counts and may give what replaces it; group 1 is the stretch where there is one."""
+    """`accept` says whether a match counts; group 1 is the stretch where there is one."""
 
     kind: str
     pattern: re.Pattern[str]
-    accept: Callable[[re.Match[str]], bool | str]
+    accept: Callable[[str], bool]
 
 
 def structured_spans(text: str) -> Iterator[Span]:
     """Structured personal data in a text, in order of kind; stretches may overlap."""
-    for rule in _RULES:
-        for match in rule.pattern.finditer(text):
-            verdict = rule.accept(match)
-            if verdict is False:
-                continue
-            group = 1 if rule.pattern.groups else 0
-            start, end = match.span(group)
-            if start < end:
-                yield Span(start, end, rule.kind, verdict if isinstance(verdict, str) else None)
+    view = plain(text)
+    if _MAY_HOLD_ANY.search(view):
+        yield from _found(_RULES, view)
+    if _HAN_NUMBER.search(view):
+        yield from _found(_SPELT_OUT, view.translate(_HAN_DIGITS))
+
+
+def plain(text: str) -> str:
+    """A text with ASCII letters, digits and dashes for their full-width forms, character for character."""
+    return text.translate(_NARROW)
 
 
 def identity_number_is_valid(number: str) -> bool:
@@ -55,7 +56,15 @@ def luhn_is_valid(number: str) -> bool:
     return (sum(digits[::2]) + sum(doubled)) % 10 == 0
 
 
-def _always(_match: re.Match[str]) -> bool:
+def _found(rules: tuple[_Rule, ...], view: str) -> Iterator[Span]:
+    for rule in rules:
+        group = 1 if rule.pattern.groups else 0
+        for match in rule.pattern.finditer(view):
+            if match.end(group) > match.start(group) and rule.accept(match.group(group)):
+                yield Span(match.start(group), match.end(group), rule.kind)
+
+
+def _always(_found: str) -> bool:
     return True
 
 
@@ -67,96 +76,103 @@ def _is_date(year: str, month: str, day: str) -> bool:
     return True
 
 
-def _is_identity(match: re.Match[str]) -> bool:
-    return identity_number_is_valid(match.group(1))
+def _is_identity(found: str) -> bool:
+    """A number that checks; or one mistyped, whose region and birth date are still possible."""
+    number = re.sub(r"[ -]", "", found)
+    if identity_number_is_valid(number):
+        return True
+    return (
+        number[:2] in _PROVINCE_CODES
+        and "1900" <= number[6:10] <= "2040"
+        and _is_date(number[6:10], number[10:12], number[12:14])
+    )
 
 
-def _is_card(match: re.Match[str]) -> bool:
-    digits = re.sub(r"\D", "", match.group(1))
+def _is_card(found: str) -> bool:
+    digits = re.sub(r"\D", "", found)
     return 15 <= len(digits) <= 19 and len(set(digits)) > 2 and luhn_is_valid(digits)
 
 
-def _year_of(match: re.Match[str]) -> bool | str:
-    year, month, day = match.group("year", "month", "day")
-    return f"{year}年" if _is_date(year if len(year) == 4 else f"20{year}", month, day) else False
+def _has_digits(found: str) -> bool:
+    return sum(character.isdigit() for character in found) > 1
 
 
-def _year_in_characters(match: re.Match[str]) -> str:
-    return match.group("year") + "年"
+def _rule(kind: str, pattern: str, accept: Callable[[str], bool] = _always) -> _Rule:
+    return _Rule(kind, re.compile(pattern, re.IGNORECASE | re.ASCII), accept)
 
 
-def _over_89(match: re.Match[str]) -> bool | str:
-    return f"90岁以上{match.group('tail') or ''}" if 90 <= int(match.group("age")) < 130 else False
+_PROVINCE_CODES = frozenset(
+    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split()
+)
+_NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code) not in "，。！？：；（）"}
+_NARROW |= {ord(character): ord("-") for character in "—–‐‑−－"} | {0x3000: 0x20, 0xA0: 0x20, ord("："): ord(":")}
+_HAN_DIGITS = {
+    ord(written): ord(digit)
+    for digit, forms in zip(
+        "0123456789",
+        ("零〇○洞⓪", "一壹幺①", "二贰两②", "三叁③", "四肆④", "五伍⑤", "六陆⑥", "七柒拐⑦", "八捌⑧", "九玖勾⑨"),
+        strict=True,
+    )
+    for written in forms
+}
+_ANY_HAN_DIGIT = "".join(map(chr, _HAN_DIGITS))
+_HAN_NUMBER = re.compile(
+    f"(?:[{_ANY_HAN_DIGIT}0-9][ -]?){{6,}}[{_ANY_HAN_DIGIT}]|[{_ANY_HAN_DIGIT}](?:[ -]?[{_ANY_HAN_DIGIT}0-9]){{6,}}"
+)
+# Nothing structured is without three digits, an at sign, a full stop between letters, or a word of Latin letters.
+_MAY_HOLD_ANY = re.compile(r"\d[ .-]?\d[ .-]?\d|[A-Za-z\d_-]{5}|@|[A-Za-z\d]\.[A-Za-z]|[A-Z][·. ]?[A-Z\d]{4}")
 
-
-def _age_after_cue(match: re.Match[str]) -> bool | str:
-    return "90岁以上" if 90 <= int(match.group(1)) < 130 else False
-
-
-def _age_in_characters(_match: re.Match[str]) -> str:
-    return "90岁以上"
-
-
-_IS = r"(?:号码?|账号|id|ID|码)?(?:是|为|[：:]|\s){0,3}"
-_HAN_DIGIT = "零〇○一二三四五六七八九"
-
-
-def _rule(kind: str, pattern: str, accept: Callable[[re.Match[str]], bool | str] = _always) -> _Rule:
-    return _Rule(kind, re.compile(pattern, re.IGNORECASE), accept)
-
+_IS = r"(?:号码?|账号|帐号|id|码)?(?:是|为|[:=]|\s){0,4}"
+_TOP_DOMAINS = "com|cn|net|org|cc|top|vip|info|xyz|edu|gov|io|tv|site|shop|online|club|link|app|hk|tw"
+_PROVINCE_LETTERS = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领"
+_NUMBERED_THING = (
+    "住院|出院(?:小结)?|入院|病历|病例|病案|门诊|急诊|就诊|登记|档案|病理|检查|检验|化验|影像|片子?|CT|MRI?|核磁|B超|彩超|超声|X光|标本|样本|条码"
+    "|体检|挂号|床位?|诊疗|医保|社保|医疗|病人|患者|报告|处方|预约|订单|快递|运单|流水|发票|保单|保险|会员|学生?|工|编|序|单|受理|登录"
+)
+_NUMBER_OF = rf"(?:{_NUMBERED_THING})(?:卡|单|证)?(?:编号|卡号|序号|单号|号码?|ID|No\.?)(?:是|为|[:#=]|\s){{0,3}}"
+_PHONE_CUE = "电话|座机|手机|热线|传真|号码|联系方式|致电|来电|拨打?|打给?|tel|phone|call"
+_WECHAT = r"微信|威信|薇信|徽信|微号|v信|weixin|wechat|(?<![a-z])[vw]x(?![a-z])|加[^\s，。,\dA-Za-z]{0,4}\s?v(?![a-z])|(?<![a-z\d])v(?=\s?:)"
+_MOBILE = r"(?<![\d.])(?:(?:\+|00)?86[ -]?)?(?:1[3-9]\d(?:\d{8}|[ .-]\d{4}[ .-]\d{4}|[ .-]?\d{8}|[ -]\d{3}[ -]\d{5}|[ -]\d{5}[ -]\d{3})|1[3-9]\d{2}[ -]\d{3}[ -]\d{4}|1 [3-9](?: \d){9}|1-[3-9](?:-\d){9})(?![\d.]\d|\d)"
 
 # The first kind that claims a stretch keeps it.
 _RULES = (
-    _rule("邮箱", r"[A-Za-z0-9][A-Za-z0-9_.+-]*@[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)+"),
+    _rule("邮箱", r"[A-Za-z0-9][A-Za-z0-9_.+-]*@[A-Za-z0-9][A-Za-z0-9-]*(?:[.。][A-Za-z0-9-]+)+"),
     _rule("网址", r"(?:https?://|www\.)[^\s\u3000-\u9fff，。！？；）】》)\]\"']+"),
     _rule(
         "网址",
-        r"(?<![A-Za-z0-9@._-])(?:[A-Za-z0-9-]+\.)+(?:com|cn|net|org|cc|top|vip|info|xyz)(?![A-Za-z0-9-])(?:/[^\s\u3000-\u9fff，。；！？]*)?",
+        rf"(?<![A-Za-z0-9@._-])(?:[A-Za-z0-9-]+\.)+(?:{_TOP_DOMAINS})(?![A-Za-z0-9-])(?:[/?][^\s\u3000-\u9fff，。；！？]*)?",
     ),
-    _rule("身份证", r"(?<!\d)([1-9]\d{16}[\dX])(?![\dX])", _is_identity),
-    _rule("身份证", rf"身份证(?:件)?{_IS}([1-9]\d{{16}}[\dX]|[1-9]\d{{14}})(?!\d)"),
     _rule(
-        "病历号",
-        r"(?:住院|病历|病案|门诊|就诊|登记|档案|病理|检查|影像|标本|条码|体检|挂号|床位|(?:就诊|诊疗|医保|社保)卡?|病人|患者|报告|处方|预约|订单)"
-        r"(?:编号|卡号|序号|号码?|ID)(?:是|为|[：:#]|\s){0,3}([A-Za-z]{0,6}[-_]?\d[\dA-Za-z_-]{2,})",
+        "车牌",
+        rf"(?<![\u4e00-\u9fff])([{_PROVINCE_LETTERS}][A-HJ-Z][·. -]?[A-HJ-NP-Z\d]{{5,6}})(?![A-Z\d])",
+        _has_digits,
     ),
-    _rule("银行卡", rf"(?:银行卡|卡号|账号|帐号|账户){_IS}(\d(?:[ -]?\d){{11,18}})(?!\d)"),
+    _rule("车牌", rf"([{_PROVINCE_LETTERS}][A-HJ-Z][·. -]?[A-HJ-NP-Z\d]{{5,6}})(?![A-Z\d])", _has_digits),
+    _rule("身份证", r"(?<!\d)([1-9]\d{5}[ -]?\d{8}[ -]?\d{3}[\dX])(?![\dX])", _is_identity),
+    _rule("身份证", rf"(?:身份证|身份|证件)(?:件)?{_IS}([1-9](?:[ -]?\d){{13,18}}[\dX]?)(?!\d)"),
+    _rule("身份证", rf"(?:护照|通行证|军官证|驾驶证|驾照|回乡证|居住证|出生证){_IS}([A-Z]{{0,2}}\d{{6,10}})(?!\d)"),
+    _rule("病历号", rf"{_NUMBER_OF}([A-Z]{{0,6}}[-_]?\d[\dA-Z_-]{{2,}})"),
+    _rule("病历号", r"(?<![A-Za-z])ID号?(?:是|为|[:#]|\s){0,3}([A-Z]{0,4}\d{5,})"),
+    _rule("银行卡", rf"(?:银行卡|信用卡|卡号|账号|帐号|账户|卡){_IS}(\d(?:[ -]?\d){{11,18}})(?!\d)"),
     _rule("银行卡", r"(?<![\d.-])([1-9]\d{3}(?:[ -]?\d{4}){2,3}(?:[ -]?\d{1,7})?)(?![\d.])", _is_card),
     _rule(
         "微信",
-        rf"(?:微信|威信|薇信|weixin|wechat|(?<![a-z])[vw]x|加[vV]){_IS}"
-        r"((?=[A-Za-z\d_-]*\d|[A-Za-z_-]{6})[A-Za-z\d][-_A-Za-z0-9]{4,19})",
+        rf"(?:{_WECHAT})[^\dA-Za-z\s，。！？；,:=]{{0,3}}{_IS}((?=[A-Z\d_.-]*\d|[A-Z_-]{{6}})[A-Z](?:[-_A-Z0-9]|\.(?=[A-Z0-9])){{4,19}}|[1-9]\d{{5,9}}(?!\d))",
     ),
-    _rule("QQ", rf"(?:(?<![a-z])q\s?q|扣扣|企鹅)(?:群)?{_IS}([1-9]\d{{4,11}})(?!\d)"),
-    _rule("电话", r"(?<![\d.])(?:\+?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?![\d.]\d|\d)"),
+    _rule("QQ", rf"(?:(?<![a-z])q\s?q|扣扣|企鹅|球球|抠抠)(?:群|邮箱)?{_IS}([1-9]\d{{4,11}})(?!\d)"),
+    _rule("QQ", r"(?<![a-z\d])q号?\s?:?\s?([1-9]\d{6,10})(?!\d)"),
+    _rule("电话", _MOBILE),
+    _rule("电话", r"(?<!\d)1[3-9]\d[ -]?[*x]{4,8}[ -]?\d{2,4}(?!\d)"),
     _rule(
         "电话",
-        r"(?<![\d.])[（(]?0(?:10|2\d|[3-9]\d{2})[）)]?[ -]?[2-9]\d{2,3}[ -]?\d{4}(?:[ -转]{1,2}\d{1,5})?(?![\d.]\d|\d)",
+        r"(?<![\d.])[（(]?(?:0|(?:\+|00)86[ -]?0?)(?:10|2\d|[3-9]\d{2})[）)]?[ -]{0,2}[2-9]\d{2,3}[ -]?\d{4}"
+        r"(?:\s?(?:转|-|分机){1,2}\s?\d{1,5})?(?![\d.]\d|\d)",
     ),
     _rule("电话", r"(?<![\d.])[48]00[ -]\d{3,4}[ -]\d{3,4}(?!\d)"),
-    _rule("电话", r"(?:电话|座机|手机|热线|传真)(?:号码?)?(?:是|为|[：:]|\s){0,3}([2-9]\d{6,7}|[48]00\d{7})(?!\d)"),
     _rule(
-        "日期",
-        r"(?<!\d)(?P<date>(?P<year>(?:19|20)\d{2})\s?(?:年|[-./])\s?(?P<month>\d{1,2})\s?(?:月|[-./])\s?(?P<day>\d{1,2})"
-        r"(?!\d)[日号]?(?:\s?\d{1,2}[:：]\d{2}(?:[:：]\d{2})?)?)",
-        _year_of,
+        "电话",
+        rf"(?:{_PHONE_CUE})(?:号码?)?(?:是|为|[:]|\s|打|到){{0,3}}([2-9]\d{{2,3}}[ -]?\d{{4}}|[48]00\d{{7}})(?!\d)",
     ),
-    _rule("日期", r"(?<!\d)(?P<date>(?P<year>\d{2})年(?P<month>\d{1,2})月(?P<day>\d{1,2})[日号])", _year_of),
-    _rule(
-        "日期",
-        r"(?<![\d.])(?P<date>(?P<year>(?:19|20)\d{2})(?P<month>0[1-9]|1[0-2])(?P<day>0[1-9]|[12]\d|3[01]))(?![\d.])",
-        _year_of,
-    ),
-    _rule(
-        "日期",
-        rf"(?P<date>(?P<year>[{_HAN_DIGIT}]{{4}}|[{_HAN_DIGIT}]{{2}})年[{_HAN_DIGIT}十]{{1,3}}月[{_HAN_DIGIT}十廿]{{1,3}}[日号])",
-        _year_in_characters,
-    ),
-    _rule("高龄", r"(?<![\d.~～至到—-])((?P<age>\d{2,3})\s?周?岁(?P<tail>高龄)?)(?!以上|以下|之前|以前)", _over_89),
-    _rule("高龄", r"(?:年龄|年纪)(?:是|为|[：:]|\s){0,2}(\d{2,3})(?![\d岁.])", _age_after_cue),
-    _rule(
-        "高龄",
-        r"((?:九十[一二三四五六七八九]?|一百[零一二三四五六七八九十]{0,3})(?:多|几)?周?岁)(?!以上|以下|之前|以前)",
-        _age_in_characters,
-    ),
+    _rule("病历号", r"(?<![\d.A-Za-z])(\d{12,})(?![\d.])"),
 )
+_SPELT_OUT = tuple(rule for rule in _RULES if rule.kind in ("电话", "QQ", "身份证", "银行卡"))
