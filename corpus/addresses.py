@@ -27,7 +27,10 @@ _LIVING_PLACE = re.compile(
 _STREET_CUE = re.compile("[路街道巷同弄段区][\\d一二三四五六七八九十百]{1,5}[号弄]")
 _ESTATE_CUE = re.compile("小区|花园|家园|公寓|新村|社区|大厦|广场|[东西南北中]园|[东西南北]里")
 _AREA_CUE = re.compile("[省市区县州]")
-_ESTATE_NAME = f"(?:{PLACE_CHARACTER}|城市){{2,10}}(?:小区|花园|家园|公寓|新村|社区|大厦|广场|[东西南北中]园)(?:[一二三四五六七八九十\\d]{{1,2}}[区期])?"
+_ESTATE_NAME = (
+    f"(?:{PLACE_CHARACTER}|城市){{2,10}}(?:小区|花园|家园|公寓|新村|社区|大厦|广场"
+    f"|[东西南北中]园)(?:[一二三四五六七八九十\\d]{{1,2}}[区期])?"
+)
 _STREET = re.compile(
     f"((?:{AREA}){{0,4}}{PLACE_CHARACTER}{{1,7}}(?:路|大街|街|大道|巷|胡同|弄|道)(?:{PLACE_CHARACTER}{{0,2}}段)?"
     f"[\\d一二三四五六七八九十百]{{1,5}}(?:号|弄)(?:院|楼)?(?:{_ESTATE_NAME})?{_NUMBERED}*{_ROOM})"
@@ -49,7 +52,7 @@ _NO_AREA = re.compile(
 
 
 def address_spans(text: str) -> Iterator[Span]:
-    """Streets with a number, housing estates with a block, areas within areas, and places somebody says they live in."""
+    """Streets with a number, estates with a block, areas within areas, and places somebody says they live in."""
     for cue, pattern in ((_STREET_CUE, _STREET), (_ESTATE_CUE, _ESTATE)):
         if cue.search(text):
             yield from (Span(*match.span(1), ADDRESS) for match in pattern.finditer(text))

@@ -20,6 +20,9 @@ OptionalGraph = Annotated[Path | None, typer.Option("--graph", help="Folder of a
 Processes = Annotated[
     int | None, typer.Option("--processes", min=1, help="Processes to use; as many as cores if left out.")
 ]
+OptionalTagger = Annotated[
+    str | None, typer.Option("--tagger", help="Find more names with a tagger: lac (pip install 'zhongjing[deid]').")
+]
 
 corpus = group("Consultations from raw files to frozen versions and prompts.")
 
@@ -69,16 +72,79 @@ def normalise_set(source: Source, out: Out) -> None:
 
 
 @corpus.command("deidentify")
-def deidentify_set(source: Source, out: Out, graph: OptionalGraph = None) -> None:
+def deidentify_set(
+    source: Source,
+    out: Out,
+    graph: OptionalGraph = None,
+    tagger: OptionalTagger = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", help="Key file (made where there is none); the original turns are sealed beside it."),
+    ] = None,
+    audit: Annotated[bool, typer.Option("--audit", help="Print samples of each kind, with the spans masked.")] = False,
+) -> None:
     """Replace personal data by surrogates such as [电话1], the same throughout a dialogue.
 
-    With a graph, names that it knows are taken for medical ones, not for people.
+    With a graph, names that it knows are taken for medical ones, not for people. Without a key nothing can be put
+    back; with one, `corpus reidentify` can.
 
-    Example: zhongjing corpus deidentify work/normalise --out work/deidentify --graph kg
+    Example: zhongjing corpus deidentify work/normalise --out work/deidentify --graph kg --key secret/key --audit
     """
-    from corpus.deidentify import deidentify
+    from corpus.deidentify import Deidentify, deidentify
+    from corpus.originals import originals_beside, refuse_inside, seal
 
-    say(deidentify(source, out, graph=graph).line())
+    if key is not None:
+        refuse_inside(key, out)
+    say(deidentify(source, out, graph=graph, tagger=tagger).line())
+    if key is not None:
+        originals = originals_beside(key, out)
+        say(f"sealed the original turns of {seal(source, out, key, originals):,} dialogues in {originals}")
+    if audit:
+        from corpus.audit import audit as audited
+
+        for line in audited(source, Deidentify(graph, tagger)):
+            say(line)
+
+
+@corpus.command("reidentify")
+def reidentify_set(
+    source: Source,
+    out: Out,
+    key: Annotated[Path, typer.Option("--key", help="Key file given to `corpus deidentify`.")],
+    originals: Annotated[Path, typer.Option("--originals", help="File of sealed turns that lies beside the key.")],
+) -> None:
+    """Put the original turns back into a de-identified set, or into any later one whose turns are still the same.
+
+    Example: zhongjing corpus reidentify work/filter --out open --key secret/key \\
+    --originals secret/deidentify.originals.jsonl
+    """
+    from corpus.originals import reidentify
+
+    say(reidentify(source, out, key=key, originals=originals).line())
+
+
+@corpus.command("deidentify-score")
+def deidentify_score(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE…]", help="Marked texts: {kind|words}, a turn a line. The project's own if none."),
+    ] = None,
+    graph: OptionalGraph = None,
+    tagger: OptionalTagger = None,
+) -> None:
+    """Recall and precision of de-identification for each kind, on texts with personal data marked by hand.
+
+    Example: zhongjing corpus deidentify-score --graph kg --tagger lac
+    """
+    from corpus.deidentify import Deidentify, spans_in
+    from corpus.labelled import HALVES, measure, parse, read_labelled, shipped, table
+
+    known, names = Deidentify(graph, tagger).open()
+    marked = {str(path): read_labelled(path) for path in files} if files else {half: shipped(half) for half in HALVES}
+    for name, text in marked.items():
+        say(name)
+        for line in table(measure(parse(text), lambda texts: spans_in(texts, known=known, tagger=names))):
+            say(line)
 
 
 @corpus.command("filter")

@@ -38,17 +38,20 @@ _DATES = tuple(
         r"(?:农历|阴历|旧历)\s?(?:[一二三四五六七八九十正冬腊]{1,2}|\d{1,2})月(?:初|[一二三十廿]|\d){1,3}|[一二三四五六七八九十正冬腊]{1,2}月初[一二三四五六七八九十](?![天个周次])",
     )
 )
-_MAY_HOLD_A_DATE = re.compile(rf"[年月日号]|\d[./-]\d{{1,2}}[./-]\d|(?:19|20)\d{{6}}")
+_MAY_HOLD_A_DATE = re.compile(r"[年月日号]|\d[./-]\d{1,2}[./-]\d|(?:19|20)\d{6}")
 
 _NOT_A_RANGE = "(?!以上|以下|之前|以前|以内|左右的人)"
-_KIN = "爷爷|奶奶|姥爷|姥姥|外公|外婆|外祖[父母]|祖[父母]|老人家?|老太太|老爷子|老母亲|老父亲|父亲|母亲|爸爸?|妈妈?|公公|婆婆|岳[父母]"
+_KIN = (
+    "爷爷|奶奶|姥爷|姥姥|外公|外婆|外祖[父母]|祖[父母]|老人家?|老太太|老爷子|老母亲|老父亲|父亲|母亲"
+    "|爸爸?|妈妈?|公公|婆婆|岳[父母]"
+)
 _HAN_AGE = "(?:九十[一二三四五六七八九]?|一百(?:零?[一二三四五六七八九]|一?十[一二三四五六七八九]?)?)"
 _AGES = tuple(
     re.compile(pattern)
     for pattern in (
         rf"(?<![\d.~至到-])(?P<age>\d{{2,3}})(?:多|几)?\s?周?岁(?:高龄)?{_NOT_A_RANGE}",
         r"(?:年龄|年纪|虚岁|周岁|高龄)(?:是|为|[:：]|\s){0,2}(?P<age>\d{2,3})(?![\d.])周?岁?",
-        rf"[男女]性?[，,、\s/]{{1,2}}(?P<age>\d{{2,3}})(?=[，,、。；;\s/]|$)",
+        r"[男女]性?[，,、\s/]{1,2}(?P<age>\d{2,3})(?=[，,、。；;\s/]|$)",
         rf"(?:{_KIN})(?:今年|现在|已经?|都|快|也|有|是){{0,3}}(?P<age>\d{{2,3}})(?:多|几)?(?=了|高龄)",
         rf"(?P<age>{_HAN_AGE})(?:多|几)?\s?周?岁(?:高龄)?{_NOT_A_RANGE}",
         rf"(?:{_KIN})(?:今年|现在|已经?|都|快|也|有|是){{0,3}}(?P<age>{_HAN_AGE})(?:多|几)?(?=了|高龄)",
@@ -61,7 +64,7 @@ _BORN = re.compile(
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A date as written: its year as it may stay (``2023年`` or nothing), and the day, in any year where none is named."""
+    """A date: its year as it may stay (``2023年`` or nothing), and the day, of any year if none is named."""
 
     year: str
     day: date | None
