@@ -54,6 +54,7 @@ _OPPOSITES = {
     AVOIDED_FOOD: RECOMMENDED_FOOD,
 }
 _WITHOUT = re.compile("(?:没有|没|未|非|不是|除了|(?<!排)除)$|不备孕[和或及、]$")
+_PART_OF_A_WORD = re.compile("表面抗体|抗体|病毒|疫苗|免疫球|两对半|携带者")
 _EXCLUDING = 4
 
 Judged = tuple[Verdict, list[Fact]]
@@ -80,7 +81,7 @@ class Checker:
                     made.add((claim.subject, claim.relation, claim.object))
                     claims.setdefault((claim.subject, claim.relation, claim.object, claim.start), claim)
             for clause in elliptic:
-                for stated in stated_of(clause.skeleton.text):
+                for stated in stated_of(clause.skeleton.text, clause.omission):
                     for claim in self._claims(stated, clause.skeleton, clause.topic):
                         if (claim.subject, claim.relation, claim.object) not in made:
                             claims.setdefault((claim.subject, claim.relation, claim.object, claim.start), claim)
@@ -112,6 +113,8 @@ class Checker:
         group = group_of(mention.entity) if letter == "G" else None
         if letter in "FG" and (mention.negated or _is_without(text, mention.start)):
             letter = "N"
+        if letter == "F" and _PART_OF_A_WORD.match(text, mention.end):
+            letter = "X"
         entities = [mention.entity, *(self._groups[group] if group else ())]
         distinct = list(dict.fromkeys(entities))
         return Item(letter, mention.start, mention.end, mention.entity, distinct, mention.type == "symptom")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from kg.phrases import Phrase, phrases
-from kg.relations import CONTRAINDICATION, INDICATION
+from kg.phrases import Omission, Phrase, phrases
+from kg.relations import CONTRAINDICATION, EXAMINATION, INDICATION
 
 
 class Stated(msgspec.Struct, frozen=True):
@@ -31,6 +31,7 @@ _DOUBTS = (
     "|不正确"
 )
 _HEDGED = re.compile(f"{_ASKS_WHETHER}|{_DOUBTS}")
+"""An examination may be for just that: 做胃镜看看有没有胃溃疡."""
 _DOUBTED = re.compile(_DOUBTS)
 _UNDER_CONDITION = {
     CONTRAINDICATION: re.compile(
@@ -41,6 +42,10 @@ _UNDER_CONDITION = {
 _FORBIDDEN_BEFORE = re.compile(
     "(?:避免|不要|别|不能|不可|不宜|不建议|不推荐|禁止|杜绝|减少|少|不用|不需要)[^A-Z,]{0,3}$"
 )
+_GOES_ON = re.compile(
+    "[A-Z](?:而且|并且|同时|但是?|不过|也|还|并|常|一般|大?多|主要|偶尔|有时|严重时?|晚期|早期|可|会|容易|易|伴|有可能|引起|导致|造成|出现|表现"
+    "|吃了|服用后|少|不能|不宜|不要|忌|避免|禁|宜|所以|病因|原因|好发)"
+)
 _LOOK_BACK, _CLAUSE = 8, 40
 _TWO_NAMES = re.compile("[A-MO-WYZ][^A-MO-WYZ]*[A-MO-WYZ]")
 _HEAPED = re.compile("[A-Z][^A-Z、/和及或与跟]*[A-Z]")
@@ -50,26 +55,29 @@ _PARENTHESIS = re.compile("[(][^()]*[)]")
 
 def stated_in(skeleton: str) -> Iterator[Stated]:
     """What a sentence states, its closing mark included; nothing where it asks, doubts or denies."""
-    if not _TWO_NAMES.search(skeleton):
-        return
-    asked_from = question_start(skeleton)
-    for phrase in phrases():
+    for phrase in _fitting(skeleton):
         for found in phrase.pattern.finditer(skeleton):
-            if found.end() <= asked_from and not _is_taken_back(phrase, found):
+            if not _is_taken_back(phrase, found):
                 yield _stated(phrase, found)
 
 
-def stated_of(skeleton: str) -> Iterator[Stated]:
-    """What a skeleton states of its first letter, which is no part of a list."""
-    if not _TWO_NAMES.search(skeleton):
-        return
-    asked_from = question_start(skeleton)
-    for phrase in phrases():
+def stated_of(skeleton: str, omission: Omission) -> Iterator[Stated]:
+    """What a clause states of its first letter, which stands for what a clause or sentence before it named."""
+    for phrase in _fitting(skeleton):
+        if phrase.omission < omission or (phrase.omission is Omission.NEAR and not _GOES_ON.match(skeleton)):
+            continue
         found = phrase.pattern.match(skeleton)
-        if found and found.end() <= asked_from and not _is_taken_back(phrase, found):
+        if found and not _is_taken_back(phrase, found):
             stated = _stated(phrase, found)
             if [0] in (stated.subjects, stated.objects):
                 yield stated
+
+
+def _fitting(skeleton: str) -> Iterator[Phrase]:
+    """The phrases whose ends a skeleton has."""
+    letters = {letter for letter in skeleton if "A" <= letter <= "Z"}
+    if _TWO_NAMES.search(skeleton):
+        yield from (one for one in phrases() if one.subjects & letters and one.objects & letters)
 
 
 def question_start(skeleton: str) -> int:
@@ -100,7 +108,9 @@ def _is_qualified(phrase: Phrase, found: re.Match[str]) -> bool:
 def _is_taken_back(phrase: Phrase, found: re.Match[str]) -> bool:
     """Whether the words in or around a phrase doubt it, deny it or warn against it (避免给宝宝吃…)."""
     skeleton, start = found.string, found.start()
-    hedge = _DOUBTED if phrase.whether else _HEDGED
+    if found.end() > question_start(skeleton):
+        return True
+    hedge = _DOUBTED if phrase.relations[0] == EXAMINATION else _HEDGED
     return (
         phrase.veto.search(found[0]) is not None
         or hedge.search(_clause(skeleton, start, found.end())) is not None

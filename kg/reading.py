@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from kg.patterns import question_start
+from kg.phrases import Omission
 
 _SENTENCE = re.compile(r"(?:[^。！!？?；;\n.]|\.(?![\u4e00-\u9fff\s]))+[。！!？?；;\n.]*")
 _DRUG_MEANT = "(?:这|那|该|此|本)[个种款类]?(?:药物|药品|药|制剂)|本品"
@@ -17,11 +18,11 @@ _ANY_MEANT = "(?<!其)它(?!们)|其(?=常见|主要|典型|副作用|不良|症
 _BOTH_MEANT = "(?:这|上述)?(?:两种药物?|两个药|两药)|二者|两者"
 _MEANT = re.compile(f"(?P<both>{_BOTH_MEANT})|(?P<D>{_DRUG_MEANT})|(?P<F>{_ILLNESS_MEANT})|(?P<any>{_ANY_MEANT})")
 _ANSWER = re.compile(
-    "[^A-Z]{0,4}?(?P<no>不能够?|不可以?|不行|不建议|不推荐|不会|不要)|(?:答:?|您好,?|你好,?)*(?P<yes>可以|能的?|行|是的|对的?|会的?|没问题)"
+    "(?:答|您好|你好|[:,])*(?:(?P<no>不能够?|不可以?|不行|不建议|不推荐|不会|不要)|可以|能|行|是的|对|会|没问题)"
+    "(?:吃|用|喝|服用|使用|一起)*的?(?:[,。.!;\\s]|$)"
 )
 _ASKING = re.compile("(?:能不能|能否|可不可以|可否|是否可以|是否能够?|可以|能够?)")
 _ASKS = re.compile("(?:吗|么|呢)?[?\\s]*$")
-_ASKED_BY = re.compile("^(?:问|患者问|请问):?")
 _RECENT = 2
 _CLAUSE = 90
 _BOTH = 2
@@ -50,6 +51,7 @@ class Elliptic(msgspec.Struct, frozen=True):
 
     skeleton: Skeleton
     topic: Item
+    omission: Omission
 
 
 class Reading:
@@ -115,7 +117,12 @@ class Reading:
         return ill[-1:] if kind == "F" and ill else near[-1:]
 
     def _elliptic(self, skeleton: Skeleton, number: int) -> Iterator[Elliptic]:
-        topics = {letter: item for letter, (last, item) in self._topics.items() if number - last <= _RECENT}
+        earlier = {
+            letter: item
+            for letter, (last, item) in self._topics.items()
+            if number - last <= (_RECENT if letter == "F" else 1)
+        }
+        topics = dict(earlier)
         places = sorted(skeleton.items)
         clauses = [0, *(place + 1 for place, mark in enumerate(skeleton.text) if mark == ",")]
         passed = 0
@@ -127,7 +134,8 @@ class Reading:
             near = places[passed : bisect_left(places, start + _CLAUSE)]
             for topic in topics.values() if near else ():
                 moved = {place - start + 1: skeleton.items[place] for place in near}
-                yield Elliptic(Skeleton(topic.letter + rest, {0: topic, **moved}), topic)
+                omission = Omission.FAR if earlier.get(topic.letter) is topic else Omission.NEAR
+                yield Elliptic(Skeleton(topic.letter + rest, {0: topic, **moved}), topic, omission)
 
     def _remember(self, skeleton: Skeleton, number: int, *, is_asked: bool) -> None:
         for letter in "DF":
@@ -150,18 +158,12 @@ def _update(topics: dict[str, Item], item: Item) -> None:
 
 def _answered(asked: Skeleton, answer: str) -> Skeleton | None:
     """A question with its short answer as a statement: 孕妇能吃吗? 不能 is 孕妇不能吃."""
-    found = _ANSWER.match(answer.removeprefix("答:").removeprefix("答"))
-    if not found or _ASKED_BY.match(asked.text) is None and not _ASKS.search(asked.text):
+    found = _ANSWER.match(answer)
+    verb = _ASKING.search(asked.text, question_start(asked.text))
+    if not found or verb is None:
         return None
-    verb = _ASKING.search(asked.text)
-    if verb is None:
-        return None
-    place = question_start(asked.text)
-    stated = _ASKS.sub("", asked.text)
     said = "不能" if found["no"] else "可以"
     shift = len(said) - len(verb[0])
-    if verb.start() < place:
-        return None
-    text = stated[: verb.start()] + said + stated[verb.end() :]
-    items = {spot + shift * (spot >= verb.end()): item for spot, item in asked.items.items()}
+    text = _ASKS.sub("", asked.text[: verb.start()] + said + asked.text[verb.end() :])
+    items = {place + shift * (place >= verb.end()): item for place, item in asked.items.items()}
     return Skeleton(text, items)
