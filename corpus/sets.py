@@ -141,7 +141,7 @@ class SetWriter:
     def keep_rows(self, rows: pa.RecordBatch) -> None:
         """Add dialogues as rows of `SCHEMA`."""
         self._flush()
-        self._kept += rows.num_rows
+        self.kept += rows.num_rows
         if rows.num_rows:
             self._parquet.write_batch(rows)
 
