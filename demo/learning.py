@@ -128,6 +128,7 @@ def learn_reward(road: Road, seed: int, effort: Effort) -> RewardResult:
         lora=Lora(rank=16, alpha=32),
         epochs=effort.reward_epochs,
         learning_rate=5e-3,
+        prompts_per_batch=8,
         max_tokens=512,
         seed=seed,
     )

@@ -44,10 +44,10 @@ def generate(recipe: RecipeFile) -> None:
     )
 
 
-def reward(recipe: RecipeFile) -> None:
+def reward(recipe: RecipeFile, afresh: Afresh = False) -> None:
     """Train a reward model from the experts' rankings, all pairs of a prompt at once.
 
-    Documented recipe: training/recipes/tiny/reward.yaml
+    An interrupted run goes on from its checkpoint. Documented recipe: training/recipes/tiny/reward.yaml
 
     Example: zhongjing train reward reward.yaml
     """
@@ -56,7 +56,7 @@ def reward(recipe: RecipeFile) -> None:
     options = read_recipe(recipe, RewardRecipe)
     from training.reward import train_reward
 
-    result = train_reward(options)
+    result = train_reward(options, afresh=afresh)
     say(result.summary())
 
 

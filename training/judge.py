@@ -10,6 +10,9 @@ from typing import Any
 from foundation.cli import warn
 from foundation.errors import ZhongjingError, needs_extra
 from training.actor import REWARD, VALUE, Actor
+from training.adapters import ADAPTER
+from training.attention import shared_prompts
+from training.models import loading
 from training.scoring import RewardModel
 
 with needs_extra("train", "training with PPO"):
@@ -20,14 +23,14 @@ with needs_extra("train", "training with PPO"):
     from torch import Tensor, nn
     from transformers import AutoTokenizer
 
-ADAPTER = "adapter"
 PREFIX = "base_model.model."
 CLOSE = {torch.float32: 1e-5, torch.float16: 1e-3, torch.bfloat16: 8e-3}
 
 
 def judge_of(folder: Path, actor: Actor) -> RewardModel:
     """The reward model of `folder`, sharing the actor's base where it can; why it cannot is said."""
-    why = _why_apart(folder, actor)
+    with loading(folder):
+        why = _why_apart(folder, actor)
     if why is not None:
         warn(f"{folder}: loaded as a model of its own beside the policy: {why}")
         return RewardModel(folder)
@@ -67,7 +70,7 @@ class Borrowed:
 
     def trunk(self, **inputs: Any) -> Any:
         """The base's hidden states under the reward model's adapter."""
-        with self.actor.role(REWARD):
+        with self.actor.role(REWARD), shared_prompts(self.actor.plain):
             return self.actor.trunk(**inputs)
 
 

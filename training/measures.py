@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.rankings import ordered_pairs
+from training.examples import ordered_pairs
 
 RESAMPLES = 2_000
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from corpus.records import Message
 from foundation.errors import ZhongjingError, needs_extra
+from foundation.files import existing_file
 from foundation.manifest import FileEntry, entry_of, read_manifest
+from training.attention import KERNELS
 from training.recipes import Model
 from training.runtime import device
 
@@ -19,24 +21,53 @@ with needs_extra("train", "loading a model"):
 PAD = "<|pad|>"
 
 
-def load_causal(folder: Path) -> tuple[Any, Any]:
+def load_causal(folder: Path, chat_template: Path | None = None) -> tuple[Any, Any]:
     """Language model (float32, evaluation mode) and tokenizer; pad is never the end of sequence."""
-    return _load(folder, AutoModelForCausalLM)
+    return _load(folder, AutoModelForCausalLM, chat_template, dtype="float32")
 
 
-def load_classifier(folder: Path, attention: str) -> tuple[Any, Any]:
-    """The model with one linear output per sequence: the head is new where the folder has none."""
-    model, tokenizer = _load(folder, AutoModelForSequenceClassification, num_labels=1, attn_implementation=attention)
-    if not hasattr(model, "score"):
-        raise ZhongjingError("this model has no linear score head; decoder models such as Llama do", where=folder)
+def load_classifier(
+    folder: Path, attention: str, *, dtype: str = "float32", chat_template: Path | None = None
+) -> tuple[Any, Any]:
+    """The model with one linear output per sequence in float32: the head is new where the folder has none.
+
+    `attention` names one of the kernels of packed rows.
+    """
+    options = {"num_labels": 1, "attn_implementation": KERNELS[attention], "dtype": dtype}
+    model, tokenizer = _load(folder, AutoModelForSequenceClassification, chat_template, **options)
+    if not hasattr(model, "score") or not model._supports_attention_backend:
+        raise ZhongjingError(
+            "no linear score head, or an attention that cannot be exchanged; Llama and Qwen have both",
+            where=folder,
+        )
+    model.score.float()
     return model, tokenizer
+
+
+def load_tokenizer(folder: Path, chat_template: Path | None = None) -> Any:
+    """The tokenizer of a model, with a chat template of its own or the one given."""
+    existing_model(folder)
+    with loading(folder):
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    if chat_template is not None:
+        tokenizer.chat_template = existing_file(chat_template).read_text("utf-8")
+    if not tokenizer.chat_template:
+        raise ZhongjingError(
+            "this tokenizer has no chat template", where=folder, hint="name one in the recipe: model: chat_template: …"
+        )
+    return tokenizer
 
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:
     """Write what `from_pretrained` reads, readable by whoever may read the folder."""
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    mode = (folder / "config.json").stat().st_mode
+    as_readable(folder)
+
+
+def as_readable(folder: Path) -> None:
+    """Give all files here the rights of the JSON among them: safetensors keeps its own to their owner."""
+    mode = next(folder.glob("*.json")).stat().st_mode
     for file in folder.iterdir():
         file.chmod(mode)
 
@@ -99,13 +130,10 @@ def render(tokenizer: Any, messages: Sequence[Message], answer: str | None = Non
     return list(tokens)
 
 
-def _load(folder: Path, kind: Any, **options: Any) -> tuple[Any, Any]:
-    existing_model(folder)
-    with _loading(folder):
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = kind.from_pretrained(folder, local_files_only=True, dtype="float32", **options)
-    if not tokenizer.chat_template:
-        raise ZhongjingError("this tokenizer has no chat template", where=folder, hint="add a chat_template.jinja")
+def _load(folder: Path, kind: Any, chat_template: Path | None, **options: Any) -> tuple[Any, Any]:
+    tokenizer = load_tokenizer(folder, chat_template)
+    with loading(folder):
+        model = kind.from_pretrained(folder, local_files_only=True, **options)
     _distinct_pad(model, tokenizer)
     return model.to(device()).eval(), tokenizer
 
@@ -128,7 +156,7 @@ def _is_real(folder: Path) -> bool:
 
 
 @contextmanager
-def _loading(folder: Path) -> Iterator[None]:
+def loading(folder: Path) -> Iterator[None]:
     """Whatever a damaged model makes the libraries raise becomes one clear error."""
     try:
         yield

@@ -2,17 +2,19 @@
 
 A row is the shared prefix followed by each answer's own tokens. An answer's tokens see the prefix and their own
 answer alone, and their positions go on from the prefix, so that every score is the one a row of its own would get.
+The rows of a batch stand one after the other without padding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from corpus.records import Message
 from foundation.errors import needs_extra
+from training.attention import Layout, lay_out
 from training.models import render, shorter
 
 with needs_extra("train", "scoring answers"):
@@ -34,15 +36,15 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """B rows of at most L tokens with at most K answers.
+    """B rows with at most K answers, their N tokens one after the other and no padding.
 
-    `tokens` and `positions` are (B, L); `mask` (B, 1, L, L) is added to attention logits; `last` (B, K) is where
-    each answer ends, and `there` (B, K) is false where a row has fewer answers.
+    `tokens` and `positions` are (1, N); `last` (B, K) is where among them each answer ends, and `there` (B, K) is
+    false where a row has fewer answers.
     """
 
     tokens: Tensor
     positions: Tensor
-    mask: Tensor
+    layout: Layout
     last: Tensor
     there: Tensor
 
@@ -73,48 +75,47 @@ def share(conversations: Sequence[list[int]], truncated: bool = False) -> Row:
     return Row(list(conversations[0][:common]), own, truncated)
 
 
-def collate(rows: Sequence[Row], pad: int, device: torch.device) -> Batch:
-    """Rows of any length and K, padded on the right."""
-    length = max(len(row.shared) + sum(map(len, row.own)) for row in rows)
-    answers = max(len(row.own) for row in rows)
-    tokens = torch.full((len(rows), length), pad)
-    positions = torch.zeros((len(rows), length), dtype=torch.long)
-    sees = torch.eye(length, dtype=torch.bool).repeat(len(rows), 1, 1)
-    last = torch.zeros((len(rows), answers), dtype=torch.long)
-    there = torch.zeros((len(rows), answers), dtype=torch.bool)
-    for number, row in enumerate(rows):
-        _fill(row, tokens[number], positions[number], sees[number], last[number])
-        there[number, : len(row.own)] = True
-    mask = torch.zeros(sees.shape).masked_fill(~sees, torch.finfo(torch.float32).min).unsqueeze(1)
-    return Batch(*(tensor.to(device) for tensor in (tokens, positions, mask, last, there)))
+def collate(rows: Sequence[Row], device: torch.device) -> Batch:
+    """Rows of any length and K, packed."""
+    layout = lay_out([(len(row.shared), [len(own) for own in row.own]) for row in rows], device)
+    tokens = [token for row in rows for part in (row.shared, *row.own) for token in part]
+    positions = [place for row in rows for place in _positions(row)]
+    last = torch.zeros((len(rows), max(len(row.own) for row in rows)), dtype=torch.long)
+    there = torch.zeros(last.shape, dtype=torch.bool)
+    for number, (row, block) in enumerate(zip(rows, layout.blocks, strict=True)):
+        ends = block.answers - 1 + torch.tensor([len(own) for own in row.own]).cumsum(0)
+        last[number, : len(ends)] = ends
+        there[number, : len(ends)] = True
+    return Batch(
+        tokens=torch.tensor([tokens], device=device),
+        positions=torch.tensor([positions], device=device),
+        layout=layout,
+        last=last.to(device),
+        there=there.to(device),
+    )
 
 
-def scores(model: Any, batch: Batch) -> Tensor:
-    """(B, K) scores at each answer's last token; 0 where there is no answer. `model` is a sequence classifier."""
-    plain = model.get_base_model() if hasattr(model, "get_base_model") else model
-    trunk = getattr(plain, plain.base_model_prefix)
-    hidden = trunk(
-        input_ids=batch.tokens,
-        position_ids=batch.positions,
-        attention_mask=batch.mask.to(plain.dtype),
-        use_cache=False,
-    ).last_hidden_state
-    ends = hidden.gather(1, batch.last.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))
-    result: Tensor = plain.score(ends).squeeze(-1).float()
-    return result.masked_fill(~batch.there, 0.0)
+class Scorer(torch.nn.Module):
+    """A sequence classifier, with adapters or not, that scores packed rows."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch) -> Tensor:
+        """(B, K) scores in float32 at each answer's last token; 0 where there is no answer."""
+        plain = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+        trunk = getattr(plain, plain.base_model_prefix)
+        hidden = trunk(
+            input_ids=batch.tokens, position_ids=batch.positions, use_cache=False, layout=batch.layout
+        ).last_hidden_state
+        result: Tensor = plain.score(hidden[0, batch.last]).squeeze(-1).float()
+        return result.masked_fill(~batch.there, 0.0)
 
 
-def _fill(row: Row, tokens: Tensor, positions: Tensor, sees: Tensor, last: Tensor) -> None:
+def _positions(row: Row) -> Iterator[int]:
+    """Those of the prefix, then for each answer those that follow it."""
     prefix = len(row.shared)
-    tokens[:prefix] = torch.tensor(row.shared, dtype=torch.long)
-    positions[:prefix] = torch.arange(prefix)
-    sees[:prefix, :prefix] = torch.ones(prefix, prefix, dtype=torch.bool).tril()
-    start = prefix
-    for number, own in enumerate(row.own):
-        end = start + len(own)
-        tokens[start:end] = torch.tensor(own)
-        positions[start:end] = torch.arange(prefix, prefix + len(own))
-        sees[start:end, :prefix] = True
-        sees[start:end, start:end] = torch.ones(len(own), len(own), dtype=torch.bool).tril()
-        last[number] = end - 1
-        start = end
+    yield from range(prefix)
+    for own in row.own:
+        yield from range(prefix, prefix + len(own))

@@ -1,4 +1,4 @@
-"""Rankings as the reward model learns them: per prompt, its answers and the strictly ordered pairs among them."""
+"""`rankings.jsonl`: K answers a prompt, every expert's order of them, and the consensus."""
 
 from __future__ import annotations
 
@@ -8,115 +8,107 @@ from pathlib import Path
 
 import msgspec
 
-from corpus.records import Message, RankedPrompt, Split
-from foundation.errors import ZhongjingError
-from foundation.jsonl import read_records
+from corpus.records import RankedPrompt, Tiers
+from training.examples import BadRowError, Example, Examples, Gathering, Opinion, Pair, decode, lines_of, ordered_pairs
+
+OVERALL = "overall"
 
 
-class Pair(msgspec.Struct, frozen=True):
-    """`better` and `worse` are places among a prompt's answers; `weight` is the pair's share of the loss."""
+def read_rankings(path: Path) -> Examples:
+    """The ranked prompts of a release. Damaged rows and those without an ordered pair are left out with a reason.
 
-    better: int
-    worse: int
-    weight: float = 1.0
-
-
-class Example(msgspec.Struct, frozen=True, kw_only=True):
-    """One ranked prompt. `tiers` holds each answer's tier in the consensus, 0 the best; equal numbers are ties."""
-
-    prompt_id: str
-    prompt: list[Message]
-    answers: list[str]
-    tiers: list[int]
-    pairs: list[Pair]
-
-
-class Rankings(msgspec.Struct, frozen=True, kw_only=True):
-    """`without_pairs` counts prompts that teach nothing: all their answers tied, or fewer than two of them."""
-
-    train: list[Example]
-    test: list[Example]
-    without_pairs: int
-
-
-def read_rankings(path: Path, *, weight_by_margin: bool) -> Rankings:
-    """Read `rankings.jsonl`; refuse a train and a test split that share a prompt or a dialogue."""
-    splits: dict[Split, list[Example]] = {"train": [], "test": []}
-    owner: dict[str, tuple[Split, int]] = {}
-    without_pairs = 0
+    Raises `ZhongjingError` where train and test share a prompt or dialogue, or where nothing is left to train on.
+    """
+    gathering = Gathering(path)
     seen: set[str] = set()
-    for line, ranked in enumerate(_ranked_prompts(path), start=1):
-        where = f"{path}:{line}"
-        if ranked.prompt_id in seen:
-            raise ZhongjingError(f"the prompt {ranked.prompt_id} occurs twice", where=where)
-        seen.add(ranked.prompt_id)
-        _refuse_shared(ranked, owner, line, where)
-        example = _example(ranked, weight_by_margin, where)
-        without_pairs += not example.pairs
-        if example.pairs:
-            splits[ranked.split].append(example)
-    if not splits["train"]:
-        raise ZhongjingError(
-            "no training prompt has two answers of different rank",
-            where=path,
-            hint=f"prompts in this file: {len(seen)}, without an ordered pair: {without_pairs}, "
-            f"held out: {len(splits['test'])}",
-        )
-    return Rankings(train=splits["train"], test=splits["test"], without_pairs=without_pairs)
+    for line, text in lines_of(path):
+        try:
+            ranked = decode(text, RankedPrompt)
+            _refuse_repeated(ranked, seen)
+            ids = {"prompt_id": ranked.prompt_id, "dialogue_id": ranked.dialogue_id}
+            gathering.refuse_shared(line, ranked.split, ranked.prompt, ids)
+            gathering.add(ranked.split, _example(ranked, line))
+        except BadRowError as error:
+            gathering.reject(line, error)
+    return gathering.examples()
 
 
-def _ranked_prompts(path: Path) -> Iterator[RankedPrompt]:
-    try:
-        yield from read_records(path, RankedPrompt)
-    except ZhongjingError as error:
-        error.hint = error.hint or "give the rankings.jsonl of a release, not its preferences.jsonl"
-        raise
+def without_expert(examples: Sequence[Example], expert: str) -> list[Example]:
+    """The examples as they would be had this expert not taken part: pairs by majority of the others.
+
+    What a senior expert decided stays, unless it was this one alone who judged. Prompts left without a pair go.
+    """
+    changed = []
+    for example in examples:
+        others = [opinion for opinion in example.opinions if opinion.expert != expert]
+        overall = [opinion.tiers for opinion in others if opinion.dimension == OVERALL]
+        pairs = example.pairs if example.adjudicated and overall else list(majorities(overall))
+        if pairs:
+            changed.append(msgspec.structs.replace(example, pairs=pairs, tiers=None, opinions=others))
+    return changed
 
 
-def _refuse_shared(ranked: RankedPrompt, owner: dict[str, tuple[Split, int]], line: int, where: str) -> None:
-    text = "".join(f"{message.role}\n{message.content}\n" for message in ranked.prompt)
-    for what, key in (("dialogue", f"d{ranked.dialogue_id}"), ("prompt", f"t{text}")):
-        split, first = owner.setdefault(key, (ranked.split, line))
-        if split != ranked.split:
-            raise ZhongjingError(
-                f"the {what} of {ranked.prompt_id} is in {split} (line {first}) and in {ranked.split}",
-                where=where,
-                hint="split by dialogue and export again: a held-out figure would mean nothing",
-            )
+def majorities(orders: Sequence[Sequence[int]]) -> Iterator[Pair]:
+    """The pairs that more orders put one way than the other, with (wins - losses) / orders as margin.
+
+    Each order gives every answer's tier, 0 the best. Where votes tie there is no preference.
+    """
+    for one, other in itertools.combinations(range(len(orders[0]) if orders else 0), 2):
+        balance = sum((order[one] < order[other]) - (order[one] > order[other]) for order in orders)
+        better, worse = (one, other) if balance > 0 else (other, one)
+        if balance:
+            yield Pair(better, worse, abs(balance) / len(orders))
 
 
-def _example(ranked: RankedPrompt, weight_by_margin: bool, where: str) -> Example:
+def _refuse_repeated(ranked: RankedPrompt, seen: set[str]) -> None:
+    if ranked.prompt_id in seen:
+        raise BadRowError("repeated", f"the prompt {ranked.prompt_id} occurs a second time")
+    seen.add(ranked.prompt_id)
+
+
+def _example(ranked: RankedPrompt, line: int) -> Example:
     identities = [response.output_id for response in ranked.responses]
-    tier_of = {identity: tier for tier, members in enumerate(ranked.consensus.tiers) for identity in members}
-    placed = list(itertools.chain.from_iterable(ranked.consensus.tiers))
-    if len(set(identities)) < len(identities) or sorted(placed) != sorted(identities):
-        raise ZhongjingError(f"the consensus of {ranked.prompt_id} does not rank each answer once", where=where)
-    tiers = [tier_of[identity] for identity in identities]
-    pairs = [
-        Pair(better, worse, _margin(ranked, identities[better], identities[worse], where) if weight_by_margin else 1.0)
-        for better, worse in ordered_pairs(tiers)
-    ]
+    tiers = _places(ranked.consensus.tiers, identities, "the consensus")
     return Example(
+        line=line,
         prompt_id=ranked.prompt_id,
         prompt=ranked.prompt,
         answers=[response.text for response in ranked.responses],
+        models=[response.model for response in ranked.responses],
+        pairs=_pairs(ranked, identities, tiers),
         tiers=tiers,
-        pairs=pairs,
+        department=ranked.department,
+        adjudicated=ranked.adjudicated,
+        opinions=[
+            Opinion(judged.expert, judged.dimension, _places(judged.tiers, identities, f"{judged.expert}'s order"))
+            for judged in ranked.judgements
+        ],
     )
 
 
-def ordered_pairs(tiers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """All pairs (better, worse) of places whose tiers differ."""
-    for first, second in itertools.combinations(range(len(tiers)), 2):
-        if tiers[first] != tiers[second]:
-            yield (first, second) if tiers[first] < tiers[second] else (second, first)
+def _places(tiers: Tiers, identities: Sequence[str], whose: str) -> list[int]:
+    """Each answer's tier; every answer must be in one."""
+    level = {identity: number for number, tier in enumerate(tiers) for identity in tier}
+    placed = sorted(itertools.chain.from_iterable(tiers))
+    if len(set(identities)) < len(identities) or placed != sorted(identities):
+        raise BadRowError("bad_order", f"{whose} does not rank each answer once")
+    return [level[identity] for identity in identities]
 
 
-def _margin(ranked: RankedPrompt, better: str, worse: str, where: str) -> float:
-    """The pair's margin; none below 0: a consensus may order a pair against its own majority."""
-    margins = ranked.consensus.margins
-    if (margin := margins.get(f"{better}>{worse}")) is None:
-        if (opposite := margins.get(f"{worse}>{better}")) is None:
-            raise ZhongjingError(f"{ranked.prompt_id} has no margin for a pair of its answers", where=where)
-        margin = -opposite
-    return max(0.0, margin)
+def _pairs(ranked: RankedPrompt, identities: Sequence[str], tiers: Sequence[int]) -> list[Pair]:
+    """The strict majorities, as in `preferences.jsonl`; all pairs of the tiers where a file gives no margins.
+
+    Tiers alone may order a pair that no majority ordered: that would invent a preference.
+    """
+    if not ranked.consensus.margins:
+        return [Pair(better, worse) for better, worse in ordered_pairs(tiers)]
+    place = {identity: number for number, identity in enumerate(identities)}
+    pairs = []
+    for names, margin in ranked.consensus.margins.items():
+        one, _, other = names.partition(">")
+        if one not in place or other not in place or one == other or not -1 <= margin <= 1:
+            raise BadRowError("bad_margin", "a margin is not of two of the answers, or not within -1 and 1")
+        if margin:
+            better, worse = (one, other) if margin > 0 else (other, one)
+            pairs.append(Pair(place[better], place[worse], abs(margin)))
+    return sorted(set(pairs), key=lambda pair: (pair.better, pair.worse))

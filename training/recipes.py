@@ -26,6 +26,7 @@ Natural = Annotated[int, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
+Precision = Literal["auto", "float32", "bf16"]
 OpenShare = Annotated[float, Meta(gt=0, lt=1)]
 
 
@@ -53,6 +54,7 @@ class Model(_Options, kw_only=True, frozen=True):
 
     path: Annotated[Path | None, _help("folder of a model as transformers writes it")] = None
     tiny: Annotated[Tiny | None, _help("build a tiny stand-in (at `path`, or beside the output)")] = None
+    chat_template: Annotated[Path | None, _help("Jinja file, for a tokenizer that has no chat template")] = None
 
     def __post_init__(self) -> None:
         if self.path is None and self.tiny is None:
@@ -118,21 +120,45 @@ class GenerateRecipe(_Options, kw_only=True, frozen=True):
 
 
 class RewardRecipe(RunOptions, kw_only=True, frozen=True):
-    """A reward model from rankings: pairwise loss over all pairs of a prompt at once."""
+    """A reward model from rankings or from pairs: all pairs of a prompt are one element of a batch.
 
-    rankings: Annotated[Path, _help("rankings.jsonl of a release")]
-    output: Annotated[Path, _help("folder to write")]
+    The defaults follow InstructGPT (arXiv 2203.02155, C.2: one epoch, batches of 64 prompts, 9e-6 for all weights) but
+    for the learning rate, which is what adapters need.
+    """
+
+    rankings: Annotated[Path | None, _help("rankings.jsonl of a release")] = None
+    preferences: Annotated[Path | None, _help("or pairs: preferences.jsonl, or others' in TRL's explicit form")] = None
     model: Annotated[Model, _help("the model to start from, best the one that was fine-tuned (SFT)")]
     lora: Annotated[Lora | None, _help("null trains all weights")] = Lora()
+    loss: Annotated[Literal["pairs", "plackett-luce"], _help("of each pair, or of the whole order")] = "pairs"
+    margin: Annotated[NotNegative, _help("a pair's scores should differ by this x the experts' margin")] = 0.0
+    label_smoothing: Annotated[float, Meta(ge=0, lt=0.5, description="chance that a pair is the wrong way round")] = 0.0
+    centring: Annotated[NotNegative, _help("weight of the squared sum of a pair's scores; TRL suggests 0.01")] = 0.0
+    weight_by_agreement: Annotated[bool, _help("weigh a pair by (wins - losses) / judgements")] = False
     epochs: Annotated[Count, _help("passes over the training prompts; more than one overfits early")] = 1
-    learning_rate: Annotated[Positive, _help("peak of the linear warm-up and decay")] = 1e-4
+    learning_rate: Annotated[Positive, _help("peak of the linear warm-up and decay; all weights: 9e-6")] = 1e-4
     warmup: Annotated[Share, _help("share of the steps that warm up")] = 0.1
-    prompts_per_batch: Annotated[Count, _help("prompts per step, each with all its pairs")] = 8
-    weight_by_margin: Annotated[bool, _help("weigh a pair by (wins - losses) / judgements")] = False
+    weight_decay: Annotated[NotNegative, _help("of AdamW")] = 0.0
+    prompts_per_batch: Annotated[Count, _help("prompts per step over all processes, each with all its pairs")] = 64
+    prompts_per_forward: Annotated[Count, _help("prompts encoded at once by a process; less needs less memory")] = 8
     max_tokens: Annotated[Count, _help("limit of prompt and answer; the oldest turns go first")] = 1024
     max_grad_norm: Annotated[Positive, _help("gradients are clipped to this norm")] = 1.0
-    attention: Annotated[Literal["sdpa", "eager"], _help("attention kernel")] = "sdpa"
+    precision: Annotated[Precision, _help("auto: bf16 on a GPU that has it, else float32")] = "auto"
+    gradient_checkpointing: Annotated[bool, _help("compute activations twice, to hold fewer of them")] = False
+    attention: Annotated[Literal["sdpa", "flex"], _help("kernel; flex needs a GPU")] = "sdpa"
+    normalise_on: Annotated[Literal["reference", "all"], _help("whose training answers get mean 0, deviation 1")] = (
+        "reference"
+    )
+    leave_one_out: Annotated[bool, _help("train once more without each expert, to judge on that expert")] = False
     seed: Annotated[Natural, _help("seed of the head, the adapters and the order of prompts")] = 0
+
+    def __post_init__(self) -> None:
+        if (self.rankings is None) == (self.preferences is None):
+            raise ValueError("a reward recipe needs either `rankings` or `preferences`")
+        if self.loss == "plackett-luce" and (self.margin or self.label_smoothing):
+            raise ValueError("`margin` and `label_smoothing` are of pairs; plackett-luce has neither")
+        if self.leave_one_out and self.rankings is None:
+            raise ValueError("`leave_one_out` needs `rankings`: pairs do not say who judged")
 
 
 class Server(_Options, kw_only=True, frozen=True):
@@ -162,7 +188,7 @@ class PPORecipe(RunOptions, kw_only=True, frozen=True):
     minibatch: Annotated[Count, _help("answers per optimiser step, over all processes")] = 16
     rows_per_pass: Annotated[Count | None, _help("answers per forward pass: less memory, same result")] = None
     gradient_checkpointing: Annotated[bool, _help("compute activations twice: less memory, same result")] = False
-    precision: Annotated[Literal["auto", "float32", "bf16"], _help("auto: bf16 on a GPU that knows it")] = "auto"
+    precision: Annotated[Precision, _help("auto: bf16 on a GPU that knows it")] = "auto"
 
     lora: Annotated[Lora | None, _help("adapters; without them the model is the reference. null trains all")] = Lora()
     value_adapter: Annotated[bool, _help("an adapter for the value function, too; false: a head on the policy")] = True

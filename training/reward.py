@@ -1,39 +1,48 @@
-"""The reward model: trained on all pairs of a prompt at once, measured on prompts it has not seen."""
+"""The reward model from top to bottom: read what experts ordered, train on it, measure, normalise, write.
+
+`training/packing.py` encodes a prompt once for its answers, `training/losses.py` says what is minimised,
+`training/fitting.py` does it, `training/quality.py` measures.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from foundation.errors import ZhongjingError, needs_extra
+from foundation.cli import warn
 from foundation.files import new_folder
 from foundation.jsonl import write_records
-from foundation.manifest import claim_folder, entry_of, write_manifest
-from foundation.progress import progress
-from training.measures import interval, kendall_tau, mean, pair_hits
-from training.models import entry_of_model, load_classifier, model_folder, save
-from training.packing import Row, collate, encode_answers, scores
-from training.rankings import Example, Pair, read_rankings
-from training.recipes import Lora, RewardRecipe, parameters
-from training.runtime import descend, device, prepare, seeded
+from foundation.manifest import FileEntry, claim_folder, entry_of, write_manifest
+from foundation.rejects import write_rejects
+from training.adapters import ADAPTER
+from training.checkpoints import Checkpoints, identity, start_afresh
+from training.examples import Example, Examples
+from training.fitting import Fit, RewardStep, fit
+from training.leave_out import LeftOut, leave_each_out
+from training.logs import HISTORY
+from training.measures import mean
+from training.models import entry_of_model, load_tokenizer, model_folder, save
+from training.packing import Row, encode_answers
+from training.preferences import read_preferences
+from training.quality import Quality, Scores, measure, pair_accuracy
+from training.rankings import read_rankings
+from training.recipes import REFERENCE, RewardRecipe, parameters
+from training.reward_report import write_reward_report
+from training.runtime import machine, prepare
 from training.scoring import KIND, NORMALISATION, Normalisation, raw_scores
 
-with needs_extra("train", "training a reward model"):
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from torch import Tensor
+ENOUGH = 10
+REJECTS = "rejects.jsonl"
 
 
 class RewardMetrics(msgspec.Struct, frozen=True, kw_only=True):
-    """`metrics.json`. Figures on held-out prompts are None where there are none.
+    """`metrics.json`. `held_out` is None where no prompt was kept for it; `without_expert` is empty unless asked for.
 
-    Accuracy is over strictly ordered pairs of the consensus, with a 95 % bootstrap interval by prompt; tau is the
-    mean of Kendall's tau-b per prompt; `length_accuracy` is what choosing the longer answer would reach.
+    `without_pairs` counts prompts with one answer or all tied, `left_out` all rows that were not used, by reason.
     """
 
     train_prompts: int
@@ -41,6 +50,7 @@ class RewardMetrics(msgspec.Struct, frozen=True, kw_only=True):
     test_prompts: int
     test_pairs: int
     without_pairs: int
+    left_out: dict[str, int]
     truncated: int
     steps: int
     loss_first: float
@@ -50,16 +60,8 @@ class RewardMetrics(msgspec.Struct, frozen=True, kw_only=True):
     test_accuracy_interval: tuple[float, float] | None
     test_kendall_tau: float | None
     test_length_accuracy: float | None
-
-
-class RewardStep(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of `history.jsonl`."""
-
-    step: int
-    epoch: int
-    loss: float
-    gradient_norm: float
-    learning_rate: float
+    held_out: Quality | None
+    without_expert: list[LeftOut]
 
 
 class RewardResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,174 +81,161 @@ class RewardResult(msgspec.Struct, frozen=True, kw_only=True):
             f"loss {told.loss_first:.3f} -> {told.loss_last:.3f} in {told.steps} steps, "
             f"training pairs right: {told.train_accuracy:.1%}",
         ]
-        if told.test_accuracy is None or told.test_accuracy_interval is None:
+        if told.held_out is None or told.test_accuracy_interval is None:
             return "\n".join([*lines, "no held-out prompt: nothing is known about unseen ones"])
         low, high = told.test_accuracy_interval
-        held = f"held-out pairs right: {told.test_accuracy:.1%} (95 % interval {low:.1%} to {high:.1%}; "
-        rest = f"the longer answer: {told.test_length_accuracy:.1%}), Kendall tau {told.test_kendall_tau:.2f}"
-        return "\n".join([*lines, f"{held}{rest}, {told.test_prompts} prompts, {told.test_pairs} pairs"])
+        tau = "" if told.test_kendall_tau is None else f"Kendall tau {told.test_kendall_tau:.2f}, "
+        lines += [
+            f"held-out pairs right: {told.test_accuracy:.1%} (95 % interval {low:.1%} to {high:.1%}; the longer "
+            f"answer: {told.test_length_accuracy:.1%}), {tau}{told.test_prompts} prompts, {told.test_pairs} pairs",
+            f"calibration error {told.held_out.calibration_error:.3f}, correlation with length "
+            f"{told.held_out.length.correlation:+.2f}",
+        ]
+        if told.without_expert:
+            held_out = mean([left.held_out.accuracy for left in told.without_expert])
+            lines.append(f"agreement with experts that were left out of training: {held_out:.1%} (mean of each)")
+        return "\n".join([*lines, f"report: {self.folder / 'report.html'}"])
 
 
-def train_reward(recipe: RewardRecipe) -> RewardResult:
-    """Train on the rankings' train split, measure on their test split, write the model folder."""
+def train_reward(recipe: RewardRecipe, *, afresh: bool = False) -> RewardResult:
+    """Train on the train split, measure on the test split, write the model folder.
+
+    An interrupted run of the same recipe and data goes on from its checkpoint, unless `afresh`.
+    """
     prepare()
     claim_folder(recipe.output, KIND)
-    rankings = read_rankings(recipe.rankings, weight_by_margin=recipe.weight_by_margin)
-    base = model_folder(recipe.model, recipe.output)
-    with seeded(recipe.seed, 1):
-        model, tokenizer = load_classifier(base, recipe.attention)
-        model = adapted(model, recipe.lora) if recipe.lora else model
-    train, test = (
-        [encode_answers(tokenizer, example.prompt, example.answers, recipe.max_tokens) for example in split]
-        for split in (rankings.train, rankings.test)
-    )
-    history = _train(model, tokenizer, recipe, rankings.train, train)
-    model = model.merge_and_unload() if recipe.lora else model
-    scored = [raw_scores(model, tokenizer, rows) for rows in (train, test)]
-    metrics = RewardMetrics(
-        train_prompts=len(train),
-        train_pairs=sum(len(example.pairs) for example in rankings.train),
-        without_pairs=rankings.without_pairs,
-        truncated=sum(row.truncated for row in train + test),
-        steps=len(history),
-        loss_first=history[0].loss,
-        loss_last=mean([step.loss for step in history[-max(1, len(history) // 10) :]]),
-        train_accuracy=mean(_hits(rankings.train, scored[0])),
-        **_held_out(rankings.test, scored[1], recipe.seed),
-    )
-    normalisation = _normalisation(scored[0], recipe)
-    _save(recipe, base, model, tokenizer, normalisation, metrics, history)
-    return RewardResult(folder=recipe.output, metrics=metrics, history=history)
+    examples = read_examples(recipe)
+    with machine().main_process_first():
+        base = model_folder(recipe.model, recipe.output)
+    if afresh and machine().is_main_process:
+        start_afresh(recipe.output)
+    machine().wait_for_everyone()
+    inputs = inputs_of(recipe, base)
+    known = identity(recipe, inputs)
+    tokenizer = load_tokenizer(base, recipe.model.chat_template)
+    train, test = (encoded(tokenizer, split, recipe.max_tokens) for split in (examples.train, examples.test))
+    _tell(examples, [*train, *test])
+    left_out: list[LeftOut] = []
+    if recipe.leave_one_out:
+        left_out = leave_each_out(recipe, base, (examples.train, train), (examples.test, test), known)
+    fitted = fit(recipe, base, examples.train, train, recipe.output, known)
+    scores = raw_scores(fitted.model, train), raw_scores(fitted.model, test)
+    metrics = _metrics(examples, (train, test), scores, fitted, left_out, recipe)
+    if machine().is_main_process:
+        normalisation = normalise(examples.train, scores[0], recipe)
+        _save(recipe, inputs, fitted, normalisation, metrics, examples, scores[1])
+    Checkpoints(recipe.output, known).remove()
+    return RewardResult(folder=recipe.output, metrics=metrics, history=fitted.history)
 
 
-def adapted(model: Any, lora: Lora, task: str = "SEQ_CLS") -> Any:
-    """The model with low-rank adapters on its linear layers, without dropout; a new score head is trained fully."""
-    config = LoraConfig(
-        task_type=task,
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=0.0,
-        target_modules="all-linear",
-        modules_to_save=["score"] if task == "SEQ_CLS" else None,
-    )
-    return get_peft_model(model, config).to(device())
+def read_examples(recipe: RewardRecipe) -> Examples:
+    """What the recipe names: rankings, or pairs."""
+    if recipe.rankings is not None:
+        return read_rankings(recipe.rankings)
+    assert recipe.preferences is not None
+    return read_preferences(recipe.preferences)
 
 
-def kwise_loss(values: Tensor, pairs: Sequence[Sequence[Pair]]) -> Tensor:
-    """Mean over prompts of the mean over a prompt's pairs of weight x -log sigmoid(better - worse).
-
-    InstructGPT (arXiv 2203.02155), equation 1: the C(K, 2) pairs of a prompt are one element. `values` is (B, K).
-    """
-    losses = []
-    for row, ordered in zip(values, pairs, strict=True):
-        better = row[[pair.better for pair in ordered]]
-        worse = row[[pair.worse for pair in ordered]]
-        weights = torch.tensor([pair.weight for pair in ordered], device=row.device)
-        losses.append((weights * -torch.nn.functional.logsigmoid(better - worse)).mean())
-    return torch.stack(losses).mean()
+def inputs_of(recipe: RewardRecipe, base: Path) -> dict[str, FileEntry]:
+    """The files that decide the result, by what they are."""
+    files = {"rankings": recipe.rankings, "preferences": recipe.preferences, "template": recipe.model.chat_template}
+    return {name: entry_of(path) for name, path in files.items() if path} | {"model": entry_of_model(base)}
 
 
-def _train(
-    model: Any, tokenizer: Any, recipe: RewardRecipe, examples: Sequence[Example], rows: Sequence[Row]
-) -> list[RewardStep]:
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=0.0)
-    steps = recipe.epochs * math.ceil(len(rows) / recipe.prompts_per_batch)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _slope(step, steps, recipe.warmup))
-    history: list[RewardStep] = []
-    with progress("training the reward model", steps) as bar:
-        for epoch, places in _batches(len(rows), recipe):
-            batch = collate([rows[place] for place in places], tokenizer.pad_token_id, device())
-            loss = kwise_loss(scores(model, batch), [examples[place].pairs for place in places])
-            rate = float(schedule.get_last_lr()[0])
-            norm = descend(loss, optimizer, weights, recipe.max_grad_norm)
-            if not math.isfinite(loss.item()) or not math.isfinite(norm):
-                raise _not_finite(len(history) + 1, [examples[place].prompt_id for place in places])
-            schedule.step()
-            step = RewardStep(
-                step=len(history) + 1,
-                epoch=epoch,
-                loss=round(loss.item(), 6),
-                gradient_norm=round(norm, 6),
-                learning_rate=rate,
-            )
-            history.append(step)
-            bar.advance()
-            bar.say(f"training the reward model, loss {step.loss:.3f}")
-    return history
+def encoded(tokenizer: Any, examples: Sequence[Example], limit: int) -> list[Row]:
+    """Each prompt with its answers as one row of tokens."""
+    return [encode_answers(tokenizer, example.prompt, example.answers, limit) for example in examples]
 
 
-def _batches(count: int, recipe: RewardRecipe) -> Iterator[tuple[int, list[int]]]:
-    """Epoch (from 1) and places of each step's prompts, in another order every epoch."""
-    random = np.random.default_rng(recipe.seed)
-    for epoch in range(1, recipe.epochs + 1):
-        order = random.permutation(count).tolist()
-        for start in range(0, count, recipe.prompts_per_batch):
-            yield epoch, order[start : start + recipe.prompts_per_batch]
-
-
-def _slope(step: int, steps: int, warmup: float) -> float:
-    """Learning rate's share of its peak: linearly up during `warmup`, then linearly down."""
-    rise = max(1, round(steps * warmup))
-    return (step + 1) / rise if step < rise else (steps - step) / max(1, steps - rise)
-
-
-def _not_finite(step: int, prompt_ids: Sequence[str]) -> ZhongjingError:
-    return ZhongjingError(
-        f"the loss or its gradient is not a finite number at step {step}, prompts {', '.join(prompt_ids)}",
-        hint="lower learning_rate, or look at these prompts; nothing was written",
-    )
-
-
-def _hits(examples: Sequence[Example], scored: Sequence[Sequence[float]]) -> list[float]:
-    return [hit for example, values in zip(examples, scored, strict=True) for hit in pair_hits(values, example.tiers)]
-
-
-def _held_out(examples: Sequence[Example], scored: Sequence[Sequence[float]], seed: int) -> dict[str, Any]:
-    hits = [pair_hits(values, example.tiers) for example, values in zip(examples, scored, strict=True)]
-    flat = [hit for group in hits for hit in group]
-    lengths = [[float(len(answer)) for answer in example.answers] for example in examples]
-    taus = [kendall_tau(values, example.tiers) for example, values in zip(examples, scored, strict=True)]
-    return {
-        "test_prompts": len(examples),
-        "test_pairs": len(flat),
-        "test_accuracy": mean(flat) if flat else None,
-        "test_accuracy_interval": interval(hits, seed) if flat else None,
-        "test_kendall_tau": mean(taus) if flat else None,
-        "test_length_accuracy": mean(_hits(examples, lengths)) if flat else None,
-    }
-
-
-def _normalisation(scored: Sequence[Sequence[float]], recipe: RewardRecipe) -> Normalisation:
-    values = np.array([value for row in scored for value in row])
+def normalise(examples: Sequence[Example], scores: Sequence[Scores], recipe: RewardRecipe) -> Normalisation:
+    """Mean and deviation of the doctors' own answers where the recipe says so and there are ten, else of all."""
+    everything = [value for values in scores for value in values]
+    reference = [
+        value
+        for example, values in zip(examples, scores, strict=True)
+        for model, value in zip(example.models, values, strict=True)
+        if model == REFERENCE
+    ]
+    chosen = recipe.normalise_on == "reference" and len(reference) >= ENOUGH
+    values = np.array(reference if chosen else everything)
     return Normalisation(
         mean=float(values.mean()),
         standard_deviation=max(float(values.std()), 1e-6),
         answers=len(values),
+        source=REFERENCE if chosen else "all",
         max_tokens=recipe.max_tokens,
         attention=recipe.attention,
     )
 
 
+def _tell(examples: Examples, rows: Sequence[Row]) -> None:
+    """Say what was left out or cut, once."""
+    if not machine().is_main_process:
+        return
+    if examples.rejects:
+        told = ", ".join(f"{count} {reason}" for reason, count in examples.reasons.items())
+        warn(f"{len(examples.rejects)} rows left out: {told}; each is named in {REJECTS} of the output")
+    if cut := sum(row.truncated for row in rows):
+        warn(f"{cut} of {len(rows)} prompts are over max_tokens and lose their oldest turns")
+
+
+def _metrics(
+    examples: Examples,
+    rows: tuple[Sequence[Row], Sequence[Row]],
+    scores: tuple[Sequence[Scores], Sequence[Scores]],
+    fitted: Fit,
+    left_out: list[LeftOut],
+    recipe: RewardRecipe,
+) -> RewardMetrics:
+    held_out = measure(examples.test, scores[1], recipe.seed)
+    losses = [step.loss for step in fitted.history]
+    return RewardMetrics(
+        train_prompts=len(examples.train),
+        train_pairs=sum(len(example.pairs) for example in examples.train),
+        test_prompts=len(examples.test),
+        test_pairs=sum(len(example.pairs) for example in examples.test),
+        without_pairs=sum(reject.reason in ("one_answer", "all_tied") for reject in examples.rejects),
+        left_out=examples.reasons,
+        truncated=sum(row.truncated for split in rows for row in split),
+        steps=len(losses),
+        loss_first=losses[0],
+        loss_last=mean(losses[-max(1, len(losses) // 10) :]),
+        train_accuracy=pair_accuracy(examples.train, scores[0]).accuracy,
+        test_accuracy=held_out.accuracy.accuracy if held_out else None,
+        test_accuracy_interval=held_out.accuracy_interval if held_out else None,
+        test_kendall_tau=held_out.kendall_tau if held_out else None,
+        test_length_accuracy=held_out.length.choosing_longer if held_out else None,
+        held_out=held_out,
+        without_expert=left_out,
+    )
+
+
 def _save(
     recipe: RewardRecipe,
-    base: Path,
-    model: Any,
-    tokenizer: Any,
+    inputs: Mapping[str, FileEntry],
+    fitted: Fit,
     normalisation: Normalisation,
     metrics: RewardMetrics,
-    history: Sequence[RewardStep],
+    examples: Examples,
+    test_scores: Sequence[Scores],
 ) -> None:
+    """The folder: a model that `AutoModelForSequenceClassification` loads, its adapter alone for PPO, and figures."""
     with new_folder(recipe.output) as folder:
-        save(model, tokenizer, folder)
+        save(fitted.model, fitted.tokenizer, folder)
+        if fitted.adapter is not None:
+            fitted.adapter.write(folder / ADAPTER)
         for name, content in ((NORMALISATION, normalisation), ("metrics.json", metrics)):
             (folder / name).write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
-        write_records(folder / "history.jsonl", history)
+        write_records(folder / HISTORY, fitted.history)
+        write_rejects(folder / REJECTS, examples.rejects)
+        write_reward_report(
+            folder / "report.html", recipe, inputs, metrics, normalisation, fitted.history, examples.test, test_scores
+        )
         write_manifest(
             folder,
             kind=KIND,
             name=recipe.output.name,
-            inputs=[entry_of(recipe.rankings), entry_of_model(base)],
+            inputs=inputs.values(),
             parameters=parameters(recipe),
             counts={"train_prompts": metrics.train_prompts, "test_prompts": metrics.test_prompts},
         )

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from foundation.errors import ZhongjingError, needs_extra
+from foundation.progress import Steps, progress
 
 # Threads that wait by spinning starve every other process; read once, when torch loads its OpenMP.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -25,8 +26,10 @@ MAX_THREADS = 8
 
 
 def prepare() -> None:
-    """Use the processor cores this process may use, up to eight, and keep the libraries' own chatter away."""
-    torch.set_num_threads(min(MAX_THREADS, len(os.sched_getaffinity(0))))
+    """Use the processor cores this process may use, up to eight or as many as OMP_NUM_THREADS says, and keep the
+    libraries' own chatter away."""
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(min(MAX_THREADS, len(os.sched_getaffinity(0))))
     transformers.utils.logging.set_verbosity_error()
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
     transformers.utils.logging.disable_progress_bar()
@@ -82,6 +85,16 @@ def uses_bf16(precision: str) -> bool:
     """Whether matrix products are to be in bfloat16: "auto" says yes on a GPU that knows it."""
     able = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     return precision == "bf16" or (precision == "auto" and able)
+
+
+@contextmanager
+def training_progress(description: str, total: int) -> Iterator[Steps]:
+    """A bar of the first process alone."""
+    if not machine().is_main_process:
+        yield Steps()
+        return
+    with progress(description, total) as bar:
+        yield bar
 
 
 @contextmanager

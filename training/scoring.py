@@ -13,8 +13,8 @@ from foundation.errors import ZhongjingError, needs_extra
 from foundation.files import existing_file
 from foundation.manifest import read_manifest
 from training.models import load_classifier
-from training.packing import Row, collate, encode_answers, scores
-from training.runtime import device
+from training.packing import Row, Scorer, collate, encode_answers
+from training.runtime import device, enough_memory
 
 with needs_extra("train", "scoring answers"):
     import torch
@@ -25,12 +25,13 @@ ROWS = 16
 
 
 class Normalisation(msgspec.Struct, frozen=True, kw_only=True):
-    """reward = (score - mean) / standard_deviation, both taken over `answers` training answers. `max_tokens` and
-    `attention` are how the model was trained."""
+    """reward = (score - mean) / standard_deviation, both taken over so many training `answers` of `source`: the
+    doctors' own ("reference"), or all. `max_tokens` and `attention` are how the model was trained."""
 
     mean: float
     standard_deviation: float
     answers: int
+    source: str
     max_tokens: int
     attention: str
 
@@ -50,24 +51,22 @@ class RewardModel:
             for prompt, texts in zip(prompts, answers, strict=True)
         ]
         shift, scale = self.normalisation.mean, self.normalisation.standard_deviation
-        return [[(score - shift) / scale for score in row] for row in raw_scores(self.model, self.tokenizer, rows)]
+        return [[(score - shift) / scale for score in row] for row in raw_scores(self.model, rows)]
 
 
-def raw_scores(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[list[float]]:
-    """Scores as the model gives them, in the order of `rows`; rows of similar length go together."""
-    order = sorted(range(len(rows)), key=lambda place: len(rows[place].shared) + sum(map(len, rows[place].own)))
-    result: list[list[float]] = [[] for _ in rows]
-    with torch.no_grad():
-        for start in range(0, len(order), ROWS):
-            places = order[start : start + ROWS]
-            batch = collate([rows[place] for place in places], tokenizer.pad_token_id, device())
-            values = scores(model, batch)
+def raw_scores(model: Any, rows: Sequence[Row]) -> list[list[float]]:
+    """Scores as the model gives them, in the order of `rows`."""
+    scorer = Scorer(model)
+    result: list[list[float]] = []
+    with torch.no_grad(), enough_memory("max_tokens"):
+        for start in range(0, len(rows), ROWS):
+            part = rows[start : start + ROWS]
+            values = scorer(collate(part, device()))
             if not values.isfinite().all():
                 raise ZhongjingError(
                     "the reward model's scores are not finite numbers; nothing was written", hint="lower learning_rate"
                 )
-            for place, row in zip(places, values.tolist(), strict=True):
-                result[place] = row[: len(rows[place].own)]
+            result += [row[: len(own.own)] for own, row in zip(part, values.tolist(), strict=True)]
     return result
 
 

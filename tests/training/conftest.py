@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,9 @@ from foundation.jsonl import write_records
 from training.recipes import Lora, Model, PPORecipe, RewardRecipe
 from training.reward import train_reward
 from training.tiny import build_tiny
+
+# These models are too small for two threads to agree on anything in time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SYMPTOMS = ["头痛", "咳嗽", "发烧", "胃痛", "失眠", "皮疹", "腹泻", "乏力", "鼻塞", "心慌"]
 TIMES = ["一天", "两天", "三天", "一周", "半个月", "一个月"]

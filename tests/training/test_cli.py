@@ -50,7 +50,9 @@ def test_the_road_by_commands(
     assert sorted(path.name for path in tmp_path.iterdir() if not path.name.endswith(".yaml")) == [
         "outputs.jsonl",
         "policy",
+        "policy.logs",
         "rm",
+        "rm.logs",
         "tiny_model",
     ]
 
