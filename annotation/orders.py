@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, ClassVar
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +18,12 @@ from annotation.data_folder import RECIPES, RELEASES, DataFolder
 from annotation.database import Database
 from annotation.errors import InvalidError
 
+if TYPE_CHECKING:
+    from corpus.build import Recipe
+
+# As the rooms that make them call them; loading those rooms would make the service slow to start.
+SETS, GRAPH = ("dialogue-set", "dataset-version"), "knowledge-graph"
+RELEASED = ("rankings.jsonl", "preferences.jsonl", "README.md", "manifest.json")
 Name = Annotated[str, Field(min_length=1, max_length=300)]
 Tell = Callable[[dict[str, Any]], None]
 
@@ -150,8 +158,9 @@ class Build(Order):
     def _out(self, data: DataFolder) -> str:
         from corpus.build import read_recipe
 
-        read = read_recipe(data.recipe(self.recipe))
-        for text in _texts(msgspec.to_builtins(read)):
+        path = data.recipe(self.recipe)
+        read = read_recipe(path)
+        for text in chain(_texts(msgspec.to_builtins(read)), _matches(read, path)):
             data.place(text, RECIPES)
         return data.place(read.out, RECIPES).relative_to(data.root).as_posix()
 
@@ -191,6 +200,13 @@ def order_from(kind: str, payload: dict[str, Any]) -> Order:
     if kind not in ORDERS:
         raise InvalidError("kind", f"there are no jobs of the kind {kind}")
     return ORDERS[kind].model_validate(payload)
+
+
+def _matches(recipe: Recipe, path: Path) -> Iterator[str]:
+    """The files that the recipe's patterns find; looked for only once its own words have proved harmless."""
+    from corpus.build import inputs_of
+
+    yield from inputs_of(recipe, path)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -95,7 +95,7 @@ def build(recipe: Path, *, processes: int | None = None, on_stage: OnStage | Non
     read = read_recipe(recipe)
     base = recipe.parent
     out = base / read.out
-    inputs = _inputs(read, recipe)
+    inputs = inputs_of(read, recipe)
     results = run_chain(
         [base / name for name in inputs],
         _graph(read, base, out),
@@ -154,7 +154,7 @@ def _steps(
     yield freeze(last, out / "versions", name)
 
 
-def _inputs(recipe: Recipe, path: Path) -> list[str]:
+def inputs_of(recipe: Recipe, path: Path) -> list[str]:
     """The recipe's inputs with patterns such as `raw/*.csv` filled in, by name."""
     found: list[str] = []
     for name in recipe.inputs:

@@ -24,6 +24,7 @@ from annotation.web.limits import HEADERS, BodyLimit, SecurityHeaders
 from annotation.web.texts import TEXTS, text
 from annotation.web.view import page, static_folder
 from annotation.web.visitor import door, language_of, visitor_of
+from foundation.errors import ZhongjingError
 from foundation.manifest import code_version
 
 ROUTERS = tuple(module.router for module in (pages, arrivals, account, ranking, overview, jobs, people, api))
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     _refuse_unlisted()
     app.mount("/static", StaticFiles(directory=static_folder()), name="static")
     app.add_exception_handler(RefusedError, _refused)
+    app.add_exception_handler(ZhongjingError, _unfit)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(IntegrityError, _conflict)
@@ -88,6 +90,12 @@ def _refused(request: Request, error: Exception) -> Response:
     if error.status == HTTPStatus.UNAUTHORIZED and request.method == "GET" and not _wants_json(request):
         return RedirectResponse(f"/login?next={request.url.path}", status_code=303)
     return _problem(request, error.status, error.reason, error.message)
+
+
+def _unfit(request: Request, error: Exception) -> Response:
+    """A file of the data folder is not what it should be; where that folder lies is nobody's business."""
+    folder = str(request.app.state.settings.data.resolve())
+    return _problem(request, 422, "unfit", str(error).replace(folder, "…"))
 
 
 def _invalid(request: Request, _error: Exception) -> Response:

@@ -12,20 +12,16 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from annotation.data_folder import DataFolder
-from annotation.exports import CARD, PREFERENCES, RANKINGS
 from annotation.jobs import OVER, cancel, find_job, lines_of, newest_jobs, retry, submit
 from annotation.models import Campaign, User
-from annotation.orders import Build, Deduplicate, Export, Import, Match, Order
+from annotation.orders import GRAPH, RELEASED, SETS, Build, Deduplicate, Export, Import, Match, Order
 from annotation.web.access import may
 from annotation.web.view import page
 from annotation.web.visitor import Person, Visitor, database_of
-from corpus.sets import GRAPH_KIND, KIND, VERSION_KIND
-from foundation.manifest import NAME as MANIFEST
 
 router = APIRouter(default_response_class=HTMLResponse)
 JobId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
-RELEASED = (RANKINGS, PREFERENCES, CARD, MANIFEST)
 FORMS = ("import", "deduplicate", "match", "build", "export")
 Asked = TypeVar("Asked", bound=Order)
 
@@ -59,8 +55,8 @@ def jobs(request: Request, visitor: Person) -> Response:
             "kinds": kinds,
             "campaigns": session.scalars(select(Campaign.name).order_by(Campaign.id.desc())).all(),
             "files": data.files(),
-            "sets": data.folders(KIND, VERSION_KIND),
-            "graphs": data.folders(GRAPH_KIND),
+            "sets": data.folders(*SETS),
+            "graphs": data.folders(GRAPH),
             "recipes": data.recipes(),
         }
         return page(request, "jobs.html", visitor=visitor, **values)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from annotation import models
-from annotation.agreement import AgreementSummary
 from annotation.orders import Name
+
+if TYPE_CHECKING:
+    from annotation.agreement import AgreementSummary
 
 PersonName = Annotated[str, Field(min_length=1, max_length=100)]
 

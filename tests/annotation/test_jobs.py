@@ -302,6 +302,7 @@ def test_nothing_is_written_over_the_folder_or_under_hidden_names(data, name):
         "name: x\ninputs: [/etc/passwd]\nout: ../x\n",
         "name: x\ninputs: [../../secret.jsonl]\nout: ../x\n",
         "name: x\ninputs: [../link/secret.jsonl]\nout: ../x\n",
+        'name: x\ninputs: ["../lin?/*.jsonl"]\nout: ../x\n',
         "name: x\ninputs: [../raw/a.jsonl]\nout: ../../x\n",
         "name: x\ninputs: [../raw/a.jsonl]\nout: ../x\ngraph: [../link/g.csv]\n",
         "name: x\ninputs: [../raw/a.jsonl]\nout: ../x\ngraph: [../raw/graph.csv]\naliases: /etc/passwd\n",

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, MetaData, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
+import annotation
 from annotation.database import Database, current_revision, downgrade, newest_revision, upgrade
 from annotation.drift import differences
 from annotation.models import Base
@@ -25,6 +27,11 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 def test_models_and_migrations_agree(database):
     assert differences(database) == []
+
+
+def test_the_newest_revision_is_the_one_alembic_would_go_to():
+    scripts = ScriptDirectory(str(Path(annotation.__file__).parent / "migrations"))
+    assert newest_revision() == scripts.get_current_head()
 
 
 def copied_models():
