@@ -26,7 +26,6 @@ VARIABLE = "ZHONGJING_DATABASE_URL"
 BUSY_TIMEOUT_MS = 30_000
 CONNECTIONS = 20
 MIGRATING = 0x5A4A
-REVISION_TABLE = "alembic_version"
 
 
 class Database:
@@ -97,9 +96,10 @@ def newest_revision() -> str:
 def current_revision(database: Database) -> str | None:
     """The revision the database is at, None where it was never migrated."""
     with reachable(database.url), database.engine.connect() as connection:
-        if not inspect(connection).has_table(REVISION_TABLE):
+        if not inspect(connection).has_table("alembic_version"):
             return None
-        return connection.scalar(text(f"SELECT version_num FROM {REVISION_TABLE}"))
+        found = connection.execute(text("SELECT version_num FROM alembic_version")).first()
+        return found[0] if found else None
 
 
 def parse_url(url: str | None) -> URL:

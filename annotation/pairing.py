@@ -6,8 +6,6 @@ import random
 from itertools import combinations
 from math import comb
 
-import numpy as np
-
 MOST_TEAMS = 1000
 
 
@@ -17,6 +15,8 @@ def pair_up(tasks: int, experts: int, overlap: int, seed: int) -> list[list[int]
     Each task goes to the team whose members have met each other least often so far, then worked least; what is still
     equal is drawn with `seed`. With up to a dozen experts all teams are weighed, otherwise `MOST_TEAMS` drawn ones.
     """
+    import numpy as np
+
     rng = np.random.default_rng(seed)
     teams = _teams(experts, overlap, seed)
     pairs = list(combinations(range(experts), 2))

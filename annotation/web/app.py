@@ -28,6 +28,7 @@ from foundation.errors import ZhongjingError
 from foundation.manifest import code_version
 
 ROUTERS = tuple(module.router for module in (pages, arrivals, account, ranking, overview, jobs, people, api))
+FAULTS_TOLD = 3
 log = logging.getLogger("zhongjing.web")
 
 
@@ -98,9 +99,12 @@ def _unfit(request: Request, error: Exception) -> Response:
     return _problem(request, 422, "unfit", str(error).replace(folder, "…"))
 
 
-def _invalid(request: Request, _error: Exception) -> Response:
-    known = request.url.path.startswith("/rank/") and request.method == "GET"
-    return _problem(request, 404 if known else 422, "not_found" if known else "invalid")
+def _invalid(request: Request, error: Exception) -> Response:
+    if request.url.path.startswith("/rank/") and request.method == "GET":
+        return _problem(request, 404, "not_found")
+    faults = error.errors()[:FAULTS_TOLD] if isinstance(error, RequestValidationError) else []
+    told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+    return _problem(request, 422, "invalid", f"{text(language_of(request), 'error_422')} {told}")
 
 
 def _http_error(request: Request, error: Exception) -> Response:
@@ -129,4 +133,6 @@ def _problem(request: Request, status: int, reason: str, message: str | None = N
 
 
 def _wants_json(request: Request) -> bool:
-    return "application/json" in request.headers.get("accept", "")
+    """Programs get JSON; so does a page's script that asks for it."""
+    program = request.url.path.startswith("/api/") or "authorization" in request.headers
+    return program or "application/json" in request.headers.get("accept", "")

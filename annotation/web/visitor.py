@@ -94,7 +94,7 @@ def door(request: Request, sent: Annotated[str, Depends(sent_token)]) -> Visitor
     return _admitted(request, rule, visitor, sent)
 
 
-def person(visitor: Annotated[Visitor | None, Depends(door)]) -> Visitor:
+async def person(visitor: Annotated[Visitor | None, Depends(door)]) -> Visitor:
     """Who is here, on a route that is not public."""
     if visitor is None:
         raise LoginNeededError("login", "log in first")
