@@ -17,7 +17,7 @@ _LIVING = re.compile(
     "|(?:快递|邮?寄|送)(?:药)?(?:到|至))"
     f"\\s?([{_HAN}\\dA-Za-z#-]{{2,60}})"
 )
-_NUMBERED = "(?:[A-Za-z\\d一二三四五六七八九十-]{1,6}(?:号楼|号院|号|栋|幢|座|单元|期|楼|层|室|弄|户|门))"
+_NUMBERED = "(?:[A-Za-z\\d一二三四五六七八九十-]{1,6}(?:号楼|号院|号|栋|幢|座|单元|期|楼|层|室|弄|户|门|组|队))"
 _ROOM = "(?:[A-Za-z]?座?[\\d-]{2,8}(?!\\d|岁|天|年|mg|ml|片|次))?"
 _QUARTER = "(?:村|屯|庄|路|街|巷|小区|花园|家园|社区|街道)"
 _LIVING_PLACE = re.compile(
@@ -33,7 +33,7 @@ _ESTATE_NAME = (
 )
 _STREET = re.compile(
     f"((?:{AREA}){{0,4}}{PLACE_CHARACTER}{{1,7}}(?:路|大街|街|大道|巷|胡同|弄|道)(?:{PLACE_CHARACTER}{{0,2}}段)?"
-    f"[\\d一二三四五六七八九十百]{{1,5}}(?:号|弄)(?:院|楼)?(?:{_ESTATE_NAME})?{_NUMBERED}*{_ROOM})"
+    f"[\\d一二三四五六七八九十百]{{1,5}}(?:号|弄)(?:院|楼)?(?:{_ESTATE_NAME}|[{_HAN}]{{2,8}}?(?={_NUMBERED}))?{_NUMBERED}*{_ROOM})"
 )
 _ESTATE = re.compile(
     f"((?:{AREA}){{0,4}}(?:{PLACE_CHARACTER}{{1,6}}(?:路|街|街道|镇))?{_ESTATE_NAME}{_NUMBERED}+{_ROOM})"
@@ -41,7 +41,7 @@ _ESTATE = re.compile(
 # Two names of areas, one in the other: 河北省保定市, 北京市朝阳区.
 _AREAS = re.compile(
     f"((?:{_PLACE})(?:省|市|自治区)?(?:(?:{_PLACE})(?:市|州|地区|盟)(?:{PLACE_CHARACTER}{{1,4}}[区县市旗])?|{PLACE_CHARACTER}{{2,4}}(?:区|县))"
-    f"(?:{PLACE_CHARACTER}{{1,5}}(?:镇|乡|街道|村))*(?:{_NUMBERED})*)"
+    f"(?:(?:{PLACE_CHARACTER}|家){{1,5}}(?:镇|乡|街道|村))*(?:{_NUMBERED})*)"
 )
 _NATIVE = re.compile(
     f"(?:我是|我们是|本人是?|人在|家)((?:{_PLACE})(?:省|市|自治区)?(?:{_PLACE}|{PLACE_CHARACTER}{{2}}[县市区])?)(?=人|的[，。,；;\\s]|这边|那边|[，。,；;]|$)"

@@ -40,13 +40,13 @@ _NAME, _SURE_NAME = f"{_SURNAME}{_GIVEN}", f"{_UNMISTAKABLE}{_GIVEN}"
 _START = f"(?:(?<![{_HAN}])|(?<=我是|我叫|您好|你好|谢谢|感谢|请问|麻烦|医院|昨天|今天|上次|之前|本人))"
 _AFTER_CUE = f"(?:{_START}|(?<=[找给让请跟和挂约叫由听科的是问]))"
 _END = (
-    f"(?:(?![{_HAN}])|(?=[今在是来的男女我想有你您家住现年电手身因收吗呢吧么]|先生|女士|患者|医生|大夫|主任|教授|之前|之后|曾经|已经|目前|最近|于"
+    f"(?:(?![{_HAN}])|(?=[今在是来的男女我想有你您家住现年电手身因收吗呢吧么代去也刚]|先生|女士|患者|医生|大夫|主任|教授|之前|之后|曾经|已经|目前|最近|于"
     "|做过|术后|需要|咨询|预约))"
 )
 _STOP = f"(?![{_HAN}a-zA-Z])"
 _KIN = (
     "[小女男]孩|孩子|宝宝|娃娃?|闺女|姑娘|弟弟|妹妹|哥哥|姐姐|大哥|大姐|儿子|女儿|爸爸?|妈妈?|父亲|母亲|爷爷|奶奶|姥爷|姥姥|外公|外婆|公公|婆婆|岳父|岳母"
-    "|老人|老公|老婆|妻子|丈夫|爱人|先生|太太|媳妇|侄[子女]|外甥|孙[子女]|家属|同事|朋友|护工|患者|病人|宝贝"
+    "|老人|老公|老婆|妻子|丈夫|爱人|先生|太太|媳妇|侄[子女]|外甥|孙[子女]|家属|同事|同学|室友|邻居|亲戚|朋友|护工|患者|病人|宝贝"
 )
 _OF_KIN = "的(?:爸|妈|父|母|家属|妻|丈夫|老公|老婆|儿子|女儿|爱人|亲属|家长|哥|姐|弟|妹|爷|奶|朋友)"
 _ROLE = (
@@ -56,11 +56,11 @@ _ROLE = (
 _DIRECT_ROLE = "家属|家长|陪护|收件人|收货人|收款人|户主|户名|联系人|持卡人|监护人|患儿"
 _BELONGING = "卡|片子|病历|报告|检查|结果|化验|CT|手术|电话|手机|微信|号|妈|爸|父|母|家属|老公|老婆|爱人|孩子"
 _DOCTOR_ROLE = (
-    "主刀|术者|主管(?:医生|大夫|医师)?|管床(?:医生|大夫|医师)?|主治(?:医生|大夫|医师)?|接诊(?:医生|大夫"
+    "主刀|术者|主管(?:医生|大夫|医师)?|管床(?:医生|大夫|医师)?|主治(?:医生|大夫|医师)?|主诊(?:医生|大夫|医师)?|接诊(?:医生|大夫"
     "|医师)?|经治(?:医生|医师)"
 )
 _NUMBER_AFTER = "(?=[的，,、:：\\s]{0,2}(?:电话|手机|联系|tel)?[号码是：:，,\\s]{0,3}(?:\\+?86)?[ -]?1[3-9]\\d)"
-_PERSON_AFTER = "(?=[，,、\\s]{1,2}[男女](?:性)?(?:[，,、。\\s]|\\d|$))"
+_PERSON_AFTER = "(?=[，,、\\s（(]{1,2}[男女](?:性)?(?:[，,、。\\s]|\\d|$))"
 
 
 class _Rule(msgspec.Struct, frozen=True):
@@ -91,13 +91,15 @@ _RULES = (
     _rule(DOCTOR, f"{_AFTER_CUE}([小老]?{_LIKELY}{_TITLE})", _TITLED),
     _rule(DOCTOR, f"(?:医生|大夫|医师|主任|教授)(?:姓名)?(?:名?叫|是|[：:])({_NAME}){_END}", _TITLED),
     _rule(DOCTOR, f"{_TITLE}({_SURE_NAME}){_END}", _TITLED),
+    _rule(DOCTOR, f"{_START}([方任安常关管边游许项包]{_TITLE})", _TITLED),
+    _rule(DOCTOR, f"我是[^，。,]{{0,12}}[科院]的?({_NAME}){_STOP}", _SAID),
     _rule(DOCTOR, f"(?:{_DOCTOR_ROLE})(?:姓名)?(?:名?叫|是|为|[：:])\\s?({_NAME}){_END}", _ROLED),
     _rule(DOCTOR, f"(?:医生|大夫|主任|教授)姓({_SURNAME})(?![{_HAN}])", _CALLED),
     _rule(DOCTOR, f"姓({_SURNAME})的?{_TITLE}", _CALLED),
     _rule(DOCTOR, f"(?<=[找挂])({_LIKELY}{_GIVEN_ONE}{{2}})(?=[的，。,；;！!\\s]|$|看|号)"),
     _rule(
         PATIENT,
-        "(?:[我人]叫(?:做|作)?|名字?(?:是|叫)|(?:姓名|名字)\\s?(?:是|[：:])?\\s?|昵称[：:])"
+        "(?:[我人]叫(?:做|作)?|名字?(?:是|叫)|(?:姓名|名字|曾用名|署名|昵称)\\s?(?:是|[：:])?\\s?)"
         f"({_SURNAME}{_ANY_GIVEN}|[小阿老]{_GIVEN}){_END}",
         _CALLED,
         sure=True,
@@ -113,15 +115,17 @@ _RULES = (
     _rule(PATIENT, f"(?:患者|病人|患儿|本人)\\s?({_LIKELY}{_GIVEN_ONE}{{1,2}}){_STOP}", _ROLED),
     _rule(PATIENT, f"(?:{_DIRECT_ROLE})({_SURNAME}{_GIVEN_ONE}{{1,2}})(?:{_STOP}|(?=先生|女士))", _ROLED),
     _rule(PATIENT, f"(?:{_KIN})({_SURE_NAME}){_END}"),
-    _rule(PATIENT, f"(?:{_KIN})({_LIKELY}{_GIVEN_ONE}{{2}}){_STOP}"),
+    _rule(PATIENT, f"(?:{_KIN})({_LIKELY}{_GIVEN_ONE}{{2}}){_END}"),
     _rule(PATIENT, f"(?:我是(?:患者|病人)?|本人)({_NAME})(?:(?=[，。,.！!？?；;、\\s]|$)|(?={_OF_KIN}))", _SAID),
     _rule(PATIENT, f"姓({_SURNAME})(?=[，。,.！!？?；;、\\s]|$)", _CALLED),
     _rule(
         PATIENT,
-        f"(?:{_START}|(?<=[叫找问给跟和是]))([小老]{_AFTER_SMALL})(?=[，。,.！!？?；;：:、的您你我是在来和]|$|同志|先生|女士)",
+        f"(?:{_START}|(?<=[叫找问给跟和是我]))([小老]{_AFTER_SMALL})(?=[，。,.！!？?；;：:、的您你我是在来和去住说今昨也叫给已就才还]|$|同志|先生|女士)",
     ),
     _rule(PATIENT, f"{_AFTER_CUE}({_SURNAME}(?:{_GIVEN})?{_ADDRESS})", _ADDRESSED),
     _rule(PATIENT, f"({_UNMISTAKABLE}(?:{_GIVEN})?{_ADDRESS})", _ADDRESSED),
+    _rule(PATIENT, f"{_START}({_SURE_NAME})(?=宝宝|小朋友)"),
+    _rule(PATIENT, f"我是([小阿]{_GIVEN_ONE})(?={_OF_KIN})", _SAID),
     _rule(PATIENT, f"{_START}({_UNMISTAKABLE}[姐哥总叔婶姨])(?![{_HAN}])", _ADDRESSED),
     _rule(PATIENT, f"(?<![{_HAN}])({_SURNAME}{_GIVEN_ONE}{{1,2}}){_NUMBER_AFTER}"),
     _rule(PATIENT, f"(?:^|[。！!？?\\n])\\s?({_SURNAME}{_GIVEN_ONE}{{1,2}}){_PERSON_AFTER}"),

@@ -90,7 +90,16 @@ def _is_identity(found: str) -> bool:
 
 def _is_card(found: str) -> bool:
     digits = re.sub(r"\D", "", found)
-    return 15 <= len(digits) <= 19 and len(set(digits)) > 2 and luhn_is_valid(digits)
+    in_groups = len(re.findall(r"\b\d{4}\b", found)) > 3
+    return 15 <= len(digits) <= 19 and len(set(digits)) > 2 and (in_groups or luhn_is_valid(digits))
+
+
+def _is_mobile(found: str) -> bool:
+    """Eleven digits in one stretch, in groups, or one by one, parted by one kind of mark."""
+    number = _COUNTRY.sub("", found, count=1)
+    marks = set(re.findall("[ .-]", number))
+    groups = {len(group) for group in re.split("[ .-]", number)}
+    return len(marks) < 2 and (1 not in groups or groups == {1})
 
 
 def _has_digits(found: str) -> bool:
@@ -129,11 +138,9 @@ _WECHAT = (
     r"微信|威信|薇信|徽信|微号|v信|weixin|wechat|(?<![a-z])[vw]x(?![a-z])"
     r"|加[^\s，。,\dA-Za-z]{0,4}\s?v(?![a-z])|(?<![a-z\d])v(?=\s?:)"
 )
-_MOBILE = (
-    r"(?<![\d.])(?:(?:\+|00)?86[ -]?)?(?:1[3-9]\d(?:\d{8}|[ .-]\d{4}[ .-]\d{4}|[ .-]?\d{8}"
-    r"|[ -]\d{3}[ -]\d{5}|[ -]\d{5}[ -]\d{3})|1[3-9]\d{2}[ -]\d{3}[ -]\d{4}|1 [3-9](?: \d){9}"
-    r"|1-[3-9](?:-\d){9})(?![\d.]\d|\d)"
-)
+_MOBILE = r"(?<![\d.])((?:(?:\+|00)?86[ -]?)?1[ .-]?[3-9](?:[ .-]?\d){9})(?![\d.]\d|\d)"
+_COUNTRY = re.compile(r"^(?:\+|00)?86[ -]?")
+_BANK = "(?:银行|信用|储蓄|借记)卡|卡号|账号|帐号|账户|卡|[建工农中交招邮储商]行|银行"
 
 # The first kind that claims a stretch keeps it.
 _RULES = (
@@ -154,7 +161,7 @@ _RULES = (
     _rule("身份证", rf"(?:护照|通行证|军官证|驾驶证|驾照|回乡证|居住证|出生证){_IS}([A-Z]{{0,2}}\d{{6,10}})(?!\d)"),
     _rule("病历号", rf"{_NUMBER_OF}([A-Z]{{0,6}}[-_]?\d[\dA-Z_-]{{2,}})"),
     _rule("病历号", r"(?<![A-Za-z])ID号?(?:是|为|[:#]|\s){0,3}([A-Z]{0,4}\d{5,})"),
-    _rule("银行卡", rf"(?:银行卡|信用卡|卡号|账号|帐号|账户|卡){_IS}(\d(?:[ -]?\d){{11,18}})(?!\d)"),
+    _rule("银行卡", rf"(?:{_BANK}){_IS}(\d(?:[ -]?\d){{11,18}})(?!\d)"),
     _rule("银行卡", r"(?<![\d.-])([1-9]\d{3}(?:[ -]?\d{4}){2,3}(?:[ -]?\d{1,7})?)(?![\d.])", _is_card),
     _rule(
         "微信",
@@ -162,7 +169,7 @@ _RULES = (
     ),
     _rule("QQ", rf"(?:(?<![a-z])q\s?q|扣扣|企鹅|球球|抠抠)(?:群|邮箱)?{_IS}([1-9]\d{{4,11}})(?!\d)"),
     _rule("QQ", r"(?<![a-z\d])q号?\s?:?\s?([1-9]\d{6,10})(?!\d)"),
-    _rule("电话", _MOBILE),
+    _rule("电话", _MOBILE, _is_mobile),
     _rule("电话", r"(?<!\d)1[3-9]\d[ -]?[*x]{4,8}[ -]?\d{2,4}(?!\d)"),
     _rule(
         "电话",

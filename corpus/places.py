@@ -28,7 +28,9 @@ PLACE_CHARACTER = f"[^\\W\\d_a-zA-Z{_STOP}省市县区院]"
 _UNIT = "(?:自治[区州县]|省|市|县|区|州|旗|镇|乡)"
 _KNOWN_AREA = f"(?:{_PLACE})(?:特别行政区|自治[区州县]|省|市|地区|区|县)?"
 # Four characters before 市 or 区 are a name only where the name surely begins there.
-AREA = (
+_FIRST_AREA = (
     f"(?:{_KNOWN_AREA}|(?:(?<![{_HAN}])|(?<=[去到在于从是来])){PLACE_CHARACTER}{{2,4}}{_UNIT}"
     f"|{PLACE_CHARACTER}{{2}}{_UNIT})"
 )
+# Within an area the names of smaller ones may be longer: 上海市浦东新区.
+AREA = f"(?:{_FIRST_AREA}(?:{PLACE_CHARACTER}{{1,5}}{_UNIT})?)"

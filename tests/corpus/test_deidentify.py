@@ -161,3 +161,61 @@ def test_counts_by_kind_and_no_dialogue_lost(set_of: Callable[..., Path], tmp_pa
     assert result.details == {"患者": 1, "电话": 1}
     assert (result.read, result.kept) == (2, 2)
     assert next(read_dialogues(tmp_path / "out")).messages[0].content == "我叫[患者1]，电话[电话1]"
+
+
+WRITTEN_ANYHOW = [
+    ("打1381234 5678或1 3 8 1 2 3 4 5 6 7 8", "电话", 2),
+    ("一三八一二三四五六七八，+86 13812345678，１３８１２３４５６７８", "电话", 1),
+    ("138****5678", "电话", 1),
+    ("王老师您好，张阿姨推荐的，叫我小王就行", "患者", 2),
+    ("患者王小明因发热入院，家属李秀英代诉", "患者", 2),
+    ("我丈夫陈刚去年查出肝癌，我女儿张雨桐今年3岁", "患者", 2),
+    ("张三，男，35岁，因腹痛就诊", "患者", 1),
+    ("王强13912345678", "患者", 1),
+    ("欧阳娜娜女士和诸葛先生", "患者", 2),
+    ("我是心内科的郑伟", "医生", 1),
+    ("武汉同济、北大三院、市一院、省人民医院和湖南湘雅二医院", "医院", 5),
+    ("复旦大学附属华山医院，中国人民解放军总医院（301医院）", "医院", 3),
+    ("湖北省黄冈市红安县七里坪镇张家湾村3组", "地址", 1),
+    ("住在朝阳区建国路88号现代城5号楼1203", "地址", 1),
+    ("23/5/6，五月六号，5.6号，农历八月十五", "日期", 2),
+    ("男，92，高血压；我爷爷今年95了", "高龄", 2),
+    ("京A12345和沪AD12345和粤B·12345", "车牌", 3),
+    ("护照号E12345678", "身份证", 1),
+    ("身份证号码32010219900101123X", "身份证", 1),
+    ("建设银行6217 0012 3456 7890 123", "银行卡", 1),
+    ("我q2233445566，企鹅号1357924680", "QQ", 2),
+    ("V：lihua_1990，加我V zhangwei88，薇信li.na85", "微信", 3),
+]
+
+
+@pytest.mark.parametrize(("text", "kind", "count"), WRITTEN_ANYHOW, ids=range(len(WRITTEN_ANYHOW)))
+def test_every_way_of_writing_it(text: str, kind: str, count: int) -> None:
+    (replaced,), counts = deidentify_texts([text])
+    assert counts.get(kind, 0) >= count
+    assert f"[{kind}" in replaced or kind == "高龄"
+
+
+def test_days_between_dates_survive() -> None:
+    turns = ["2023年5月6日手术，5月20号拆线", "2023-05-03入院？", "二〇二三年五月六日"]
+    assert deidentify_texts(turns)[0] == [
+        "2023年[日期1]手术，[日期1后14天]拆线",
+        "2023年[日期1前3天]入院？",
+        "二〇二三年[日期1]",
+    ]
+
+
+def test_the_year_is_guessed_where_only_one_date_names_it() -> None:
+    assert deidentify_texts(["2023年12月30日咳嗽，1月2号发烧"])[0] == ["2023年[日期1]咳嗽，[日期1后3天]发烧"]
+    assert deidentify_texts(["13月40号，2月30日，99/13/1"])[1] == {}
+
+
+def test_a_surname_stands_for_the_only_full_name() -> None:
+    replaced, _ = deidentify_texts(["王建国医生好", "您好", "王医生，李医生也看过"])
+    assert replaced == ["[医生1]好", "您好", "[医生1]，[医生2]也看过"]
+
+
+def test_a_part_of_a_known_name_is_no_person() -> None:
+    assert deidentify_texts(["患者曲马多，三天"])[1] == {"患者": 1}
+    assert deidentify_texts(["患者曲马多，三天"], known=lambda name: name == "曲马多")[1] == {}
+    assert deidentify_texts(["谢谢何首医生"], known=lambda name: name == "谢谢何首医生")[1] == {}
