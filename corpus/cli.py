@@ -158,15 +158,25 @@ def filter_set(
     max_sales_marks: Annotated[
         int, typer.Option(min=0, help="Marks of selling from which it is an advertisement.")
     ] = 3,
+    report: Annotated[
+        bool, typer.Option("--report", help="Print for each reason its count, share and sample ids (never text).")
+    ] = False,
 ) -> None:
-    """Leave out what teaches nothing: too short, no doctor, advertisements, other languages, garbled, only goodbyes.
+    """Leave out what teaches nothing, or harm, each for a named reason that is counted and sampled.
 
-    Example: zhongjing corpus filter work/deidentify --out work/filter --min-chars 12
+    Reasons: no_doctor_turn, garbled, not_chinese, unsafe_content, advertisement, goodbye_only, too_short,
+    nothing_medical.
+
+    Example: zhongjing corpus filter work/deidentify --out work/filter --min-chars 12 --report
     """
     from corpus.filters import FilterOptions, filter_dialogues
 
     options = FilterOptions(min_chars=min_chars, min_han_share=min_han_share, max_sales_marks=max_sales_marks)
-    say(filter_dialogues(source, out, options=options).line())
+    result = filter_dialogues(source, out, options=options)
+    say(result.line())
+    if report:
+        for reason, count in sorted(result.rejected.items(), key=lambda item: -item[1]):
+            say(f"{reason:<16}{count:>9,}  {count / result.read:>7.2%}  e.g. {', '.join(result.samples[reason])}")
 
 
 @corpus.command("dedup")

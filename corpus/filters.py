@@ -12,6 +12,7 @@ from corpus.records import Dialogue
 from corpus.sets import Drop, SetWriter, StageResult, plan_step
 from corpus.steps import Change, map_step
 from corpus.turns import is_courtesy
+from corpus.unsafe import ALL, Unsafe, unsafe_kind
 from foundation.text import everyday_share
 
 STAGE = "filter"
@@ -24,7 +25,7 @@ class FilterOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Thresholds. Lengths are in characters; shares are of letters or of Han characters, from 0 to 1.
 
     `max_sales_marks` different words of selling, of at least two kinds (contact, hotline, link, price, promise of cure,
-    trade), make an advertisement.
+    trade), make an advertisement. `unsafe` are the kinds of unsafe content left out.
     """
 
     min_patient_chars: Count = 2
@@ -34,10 +35,11 @@ class FilterOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     max_strange_share: Share = 0.05
     min_everyday_share: Share = 0.5
     max_sales_marks: Count = 3
+    unsafe: list[Unsafe] = msgspec.field(default_factory=lambda: list(ALL))
 
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
-_SURROGATE = re.compile(r"\[(?:[A-Z]+|[\u4e00-\u9fff]{2,4}\d+)\]")
+_SURROGATE = re.compile(r"\[(?:[A-Z]+|(?:[\u4e00-\u9fff]{2,4}|QQ)\d+(?:[前后]\d+天)?)\]")
 _STRANGE = re.compile(r"[\ufffd\u0080-\u009f\ue000-\uf8ff\u25a0\u25a1]|锟斤拷|烫烫|屯屯|锘|ï»¿|â€|Ã.|å[\u0080-\u00bf]")
 _SALES = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -66,8 +68,7 @@ class Filter(msgspec.Struct, frozen=True):
         """Nothing to open."""
 
         def change(dialogue: Dialogue, _writer: SetWriter) -> Dialogue | Drop:
-            reason = reason_against(dialogue, self.options)
-            return dialogue if reason is None else Drop(reason)
+            return reason_against(dialogue, self.options) or dialogue
 
         return change
 
@@ -86,26 +87,30 @@ def filter_dialogues(
     return map_step(plan, out, Filter(chosen), processes=processes, reuse=reuse)
 
 
-def reason_against(dialogue: Dialogue, options: FilterOptions) -> str | None:
+def reason_against(dialogue: Dialogue, options: FilterOptions) -> Drop | None:
     """The first reason to leave a dialogue out, or None.
 
-    In this order: `no_doctor_turn`, `garbled`, `not_chinese`, `advertisement`, `goodbye_only`, `too_short`,
-    `nothing_medical`.
+    In this order: `no_doctor_turn`, `garbled`, `not_chinese`, `unsafe_content`, `advertisement`, `goodbye_only`,
+    `too_short`, `nothing_medical`.
     """
     patient = [message.content for message in dialogue.messages if message.role == "user"]
     doctor = [message.content for message in dialogue.messages if message.role == "assistant"]
     text = "\n".join((*patient, *doctor))
     if not doctor:
-        return "no_doctor_turn"
+        return Drop("no_doctor_turn")
     if _garbled(text, options):
-        return "garbled"
-    if _han_share(text) < options.min_han_share:
-        return "not_chinese"
+        return Drop("garbled")
+    if not _is_chinese(text, options.min_han_share):
+        return Drop("not_chinese")
+    unsafe = unsafe_kind(dialogue.messages)
+    if unsafe in options.unsafe:
+        return Drop("unsafe_content", unsafe)
     if _sells(text, options):
-        return "advertisement"
+        return Drop("advertisement")
     if all(map(is_courtesy, patient)):
-        return "goodbye_only"
-    return _thin(patient, doctor, options)
+        return Drop("goodbye_only")
+    thin = _thin(patient, doctor, options)
+    return Drop(thin) if thin is not None else None
 
 
 def _thin(patient: list[str], doctor: list[str], options: FilterOptions) -> str | None:
@@ -127,7 +132,10 @@ def _garbled(text: str, options: FilterOptions) -> bool:
     return strange > options.max_strange_share * len(text) or everyday_share(text) < options.min_everyday_share
 
 
-def _han_share(text: str) -> float:
-    """The share of Han characters among letters; surrogates such as [医生1] and [MASK] aside."""
-    letters = [character for character in _SURROGATE.sub("", text) if character.isalpha()]
-    return sum(_HAN.match(letter) is not None for letter in letters) / len(letters) if letters else 1.0
+def _is_chinese(text: str, min_share: float) -> bool:
+    """Whether enough letters are Han characters; surrogates such as [医生1] and [MASK] aside."""
+    bare = _SURROGATE.sub("", text)
+    han = len(bare) - len(_HAN.sub("", bare))
+    if han >= min_share * len(bare):
+        return True
+    return han >= min_share * sum(map(str.isalpha, bare))
