@@ -37,6 +37,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             graphs.write_graph(Path(folder), *size)
             print(f"\n{size[0]:,} entities, {size[1]:,} triples, {size[2]:,} names")
+            _write_questions(Path(folder))
             built = _run("build", folder)
             print(f"built in {built['seconds']:.1f} s, peak {built['peak']:,.0f} MB")
             print(
@@ -203,13 +204,17 @@ def _triples(folder: Path) -> Iterator[tuple[str, str, str]]:
         yield from rows
 
 
-def _questions(folder: Path) -> tuple[list[str], list[str], list[str]]:
+def _write_questions(folder: Path) -> None:
     """`LOOK_UPS` nodes, and subjects and objects of `ONE_BY_ONE` pairs, half of them stated in the graph."""
     table = pl.read_csv(folder / "triples.csv").sample(ONE_BY_ONE, with_replacement=True, seed=2)
-    shuffled = table["tail"].shuffle(seed=3)
     half = pl.Series(np.arange(len(table)) % 2 == 0)
-    subjects = table["head"].to_list()
-    return random.Random(1).choices(subjects, k=LOOK_UPS), subjects, table["tail"].zip_with(half, shuffled).to_list()
+    subjects, objects = table["head"].to_list(), table["tail"].zip_with(half, table["tail"].shuffle(seed=3)).to_list()
+    questions = random.Random(1).choices(subjects, k=LOOK_UPS), subjects, objects
+    (folder / "questions.json").write_text(json.dumps(questions), encoding="utf-8")
+
+
+def _questions(folder: Path) -> tuple[list[str], list[str], list[str]]:
+    return tuple(json.loads((folder / "questions.json").read_bytes()))
 
 
 def _each(items: list[Any], work: Callable[[Any], object]) -> float:

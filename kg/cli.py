@@ -137,8 +137,8 @@ def draw(
     from kg.draw import draw as draw_page
     from kg.graph import KnowledgeGraph
 
-    count = draw_page(KnowledgeGraph.open(graph), name, out, hops=hops)
-    say(f"{out}: {count:,} entities")
+    drawn = draw_page(KnowledgeGraph.open(graph), name, out, hops=hops)
+    say(f"{out}: {drawn.shown:,} of {drawn.within:,} entities drawn")
 
 
 def _answer_each(text: str | None, answer: Callable[[str], Iterator[str]]) -> None:

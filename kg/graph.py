@@ -171,13 +171,23 @@ class KnowledgeGraph:
         yield from self.triples(subject=name)
         yield from self.triples(object=name)
 
+    def within(self, names: Collection[str], hops: int = 1) -> set[int]:
+        """The numbers of all entities at most `hops` facts away from the named ones, these included."""
+        found = edge = {number for number in map(self._names.number, names) if number is not None}
+        for _ in range(hops):
+            reached: set[int] = set()
+            for number in edge:
+                reached.update(self.outward(number).entities.tolist(), self.inward(number).entities.tolist())
+            edge = reached - found
+            found = found | edge
+        return found
+
     def subgraph(self, names: Collection[str], hops: int = 1) -> nx.MultiDiGraph[str]:
         """What lies within `hops` of the named entities, as a networkx graph: nodes have `type`, edges are keyed by
         relation and have `original`, `file`, `line`, `count`. Unknown names are left out."""
         import networkx as nx
 
-        start = {number for number in map(self._names.number, names) if number is not None}
-        nodes = np.array(sorted(self._within(start, hops)), dtype=np.int64)
+        nodes = np.array(sorted(self.within(names, hops)), dtype=np.int64)
         picture: nx.MultiDiGraph[str] = nx.MultiDiGraph()
         for node in nodes.tolist():
             picture.add_node(self.names[node], type=self.vocabulary.types[self._types[node]])
@@ -191,16 +201,6 @@ class KnowledgeGraph:
     def stats(self) -> dict[str, Any]:
         """The counts of the manifest: triples, entities, aliases, by type and by relation, rejects by reason."""
         return self.manifest.counts
-
-    def _within(self, numbers: set[int], hops: int) -> set[int]:
-        found = edge = set(numbers)
-        for _ in range(hops):
-            reached: set[int] = set()
-            for number in edge:
-                reached.update(self.outward(number).entities.tolist(), self.inward(number).entities.tolist())
-            edge = reached - found
-            found = found | edge
-        return found
 
     def _from(self, number: int) -> NDArray[np.int64]:
         return np.arange(self._subject_start[number], self._subject_start[number + 1])

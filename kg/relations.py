@@ -163,6 +163,9 @@ _TYPE_NAMES: dict[EntityType, str] = {
     "other": "其他 其它 流行病学 预后 other",
 }
 
+TYPE_LABELS: dict[EntityType, str] = {kind: names.split()[0] for kind, names in _TYPE_NAMES.items()}
+"""What a type is called in Chinese."""
+
 _GROUP_ENDS = (
     "妇",
     "妇女",

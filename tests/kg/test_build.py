@@ -120,3 +120,46 @@ def test_where_the_files_lay_leaves_no_trace(write, tmp_path: Path) -> None:
         (folder / "graph.csv").write_text("肺炎,临床表现,发热\n", encoding="utf-8")
     hashes = {build_graph([folder / "graph.csv"], folder / "kg").sha256 for folder in (one, other)}
     assert len(hashes) == 1
+
+
+@pytest.mark.parametrize(
+    "aliases",
+    [
+        {"发烧": "发热", "高烧": "发热", "头疼": "头痛"},
+        {"发热": ["发烧", "高烧"], "头痛": ["头疼"]},
+        {"发热": ["发烧", "高烧"], "头痛": "头疼"},
+    ],
+)
+def test_an_alias_map_may_run_either_way(write, tmp_path: Path, aliases: dict[str, str | list[str]]) -> None:
+    path = write("布洛芬,适应症,发热\n布洛芬,适应症,头痛\n")
+    map_path = write(json.dumps(aliases, ensure_ascii=False), "aliases.json")
+    build_graph([path], tmp_path / "kg", aliases=map_path)
+    graph = KnowledgeGraph.open(tmp_path / "kg")
+    assert graph.aliases_of("发热") == ["发烧", "高烧"]
+    assert graph.aliases_of("头痛") == ["头疼"]
+    assert dict(graph.alias_pairs()) == {"发烧": "发热", "高烧": "发热", "头疼": "头痛"}
+
+
+def test_a_folder_an_empty_file_and_a_broken_gzip_beside_a_good_file(write, tmp_path: Path) -> None:
+    import gzip
+
+    good, empty = write("肺炎,临床表现,发热\n", "good.csv"), write("", "empty.csv")
+    broken = write(gzip.compress("肺炎,临床表现,咳嗽\n".encode() * 9000)[:-20], "broken.csv.gz")
+    (tmp_path / "folder").mkdir()
+    manifest = build_graph([tmp_path / "folder", empty, broken, good], tmp_path / "kg")
+    found = [(one.file, one.reason) for one in read_rejects(tmp_path / "kg/rejects.jsonl")]
+    assert found == [("folder", "folder"), ("empty.csv", "empty_file"), ("broken.csv.gz", "damaged")]
+    assert manifest.counts["rejected"] == {"damaged": 1, "empty_file": 1, "folder": 1}
+    graph = KnowledgeGraph.open(tmp_path / "kg")
+    assert graph.has("肺炎", "临床表现", "咳嗽")
+    assert graph.has("肺炎", "临床表现", "发热")
+
+
+def test_more_relations_than_two_bytes_count(write, tmp_path: Path) -> None:
+    count = 33_000
+    path = write("".join(f"甲,关系{number},乙\n" for number in range(count)))
+    build_graph([path], tmp_path / "kg")
+    graph = KnowledgeGraph.open(tmp_path / "kg")
+    assert len(graph) == count
+    assert graph.has("甲", "关系32999", "乙")
+    assert next(graph.triples("甲", "关系32999", "乙")).original == "关系32999"

@@ -105,13 +105,3 @@ def test_lines_of_stdin_are_answered_one_by_one(graph: KnowledgeGraph) -> None:
         assert done.returncode == 0, done.stderr
         answers = [json.loads(line)[key] for line in done.stdout.splitlines()]
         assert [bool(answer) for answer in answers] == [True, False, key == "mentions", False]
-
-
-def test_a_picture_that_stands_alone(graph: KnowledgeGraph, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert zhongjing("draw", graph.folder, "肺炎", "--out", tmp_path / "x.html") == 0
-    page = (tmp_path / "x.html").read_text(encoding="utf-8")
-    assert "肺炎" in page or "\\u80ba\\u708e" in page
-    assert "<script src=" not in page
-    first = (tmp_path / "x.html").read_bytes()
-    assert zhongjing("draw", graph.folder, "肺炎", "--out", tmp_path / "x.html") == 0
-    assert (tmp_path / "x.html").read_bytes() == first

@@ -247,3 +247,107 @@ def test_of_two_lines_the_second_cut_short_the_first_goes_in(write) -> None:
     found = list(read_triples(write('{"name": "肺炎", "symptom": ["发热"]}\n{"name": "流感", "sym', "qa.jsonl")))
     assert [(one.subject, one.object) for one in found if isinstance(one, Triple)] == [("肺炎", "发热")]
     assert [(one.reason, one.line) for one in found if isinstance(one, Reject)] == [("bad_json", 2)]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "实体1,关系,实体2",
+        "主语,谓语,宾语",
+        "entity_a,rel,entity_b",
+        "起始实体,关系类型,结束实体",
+        ":START_ID,:TYPE,:END_ID",
+        "h,r,t",
+        "x,y,z",
+        "Head Entity,Relation Type,Tail Entity",
+        "疾病名称,关系,表现名称",
+    ],
+)
+def test_headers_that_nobody_foresaw(write, header: str) -> None:
+    rows = "肺炎,临床表现,咳嗽\n肺炎,临床表现,发热\n"
+    assert triples(write(f"{header}\n{rows}")) == PNEUMONIA
+
+
+@pytest.mark.parametrize(
+    ("text", "types"),
+    [
+        ("0,肺炎,临床表现,咳嗽\n1,肺炎,临床表现,发热\n", (None, None)),
+        (",head,relation,tail\n0,肺炎,临床表现,咳嗽\n1,肺炎,临床表现,发热\n", (None, None)),
+        ("head,tail,relation\n肺炎,咳嗽,临床表现\n肺炎,发热,临床表现\n", (None, None)),
+        ("肺炎,咳嗽,临床表现\n肺炎,发热,临床表现\n", (None, None)),
+        ("疾病,关系,症状\n肺炎,临床表现,咳嗽\n肺炎,临床表现,发热\n", ("疾病", "症状")),
+        ("肺炎,疾病,临床表现,咳嗽,症状\n肺炎,疾病,临床表现,发热,症状\n", ("疾病", "症状")),
+        ("肺炎,临床表现,咳嗽,,\n肺炎,临床表现,发热,,\n", (None, None)),
+        ("肺炎，临床表现，咳嗽\n肺炎，临床表现，发热\n", (None, None)),
+        ("肺炎 临床表现 咳嗽\n肺炎 临床表现 发热\n", (None, None)),
+    ],
+)
+def test_columns_are_known_by_what_stands_in_them(write, text: str, types: tuple[str | None, str | None]) -> None:
+    path = write(text)
+    assert triples(path) == PNEUMONIA
+    assert [(t.subject_type, t.object_type) for t in read_triples(path) if isinstance(t, Triple)] == [types] * 2
+
+
+def test_a_first_row_that_could_be_a_header_is_a_statement_where_its_words_come_again(write) -> None:
+    assert triples(write("甲,喜欢,乙\n甲,讨厌,丙\n")) == [("甲", "喜欢", "乙"), ("甲", "讨厌", "丙")]
+
+
+def test_a_cell_over_two_lines_is_one_cell_and_an_open_quotation_mark_costs_one_line(write) -> None:
+    path = write('"重症\n肺炎",临床表现,咳嗽\n肺炎,临床表现,"咳嗽\n肺炎,临床表现,发热\n')
+    assert triples(path) == [("重症 肺炎", "临床表现", "咳嗽"), ("肺炎", "临床表现", "发热")]
+    assert rejects(path) == [("bad_quotes", 3)]
+
+
+MORE_DOCUMENTS = {
+    "a list of web documents": [{"疾病": [{"名称": "肺炎", "临床表现": ["咳嗽", "发热"]}]}],
+    "types above subjects": {"疾病": {"肺炎": {"临床表现": ["咳嗽", "发热"]}}},
+    "named ends": [{"head": "肺炎", "relation": "临床表现", "tail": name} for name in ("咳嗽", "发热")],
+    "ends that are objects": [
+        {"subject": {"name": "肺炎", "type": "疾病"}, "predicate": "临床表现", "object": {"name": name}}
+        for name in ("咳嗽", "发热")
+    ],
+    "bare triples": [["肺炎", "临床表现", "咳嗽"], ["肺炎", "临床表现", "发热"]],
+    "triples under a key": {"triples": [["肺炎", "临床表现", "咳嗽"], ["肺炎", "临床表现", "发热"]]},
+    "pairs under a subject": {"肺炎": [["临床表现", "咳嗽"], ["临床表现", "发热"]]},
+    "one record": {"name": "肺炎", "临床表现": ["咳嗽", "发热"]},
+    "data around spo_list": {"data": [{"text": "略", "spo_list": PNEUMONIA}]},
+}
+
+
+@pytest.mark.parametrize("name", sorted(MORE_DOCUMENTS))
+@pytest.mark.parametrize("indent", [None, 1])
+def test_more_shapes_of_json(write, name: str, indent: int | None) -> None:
+    path = write(json.dumps(MORE_DOCUMENTS[name], ensure_ascii=False, indent=indent), "g.json")
+    assert triples(path) == PNEUMONIA
+    assert rejects(path) == []
+
+
+def test_lines_of_triples_and_of_web_documents(write) -> None:
+    lines = [json.dumps(row, ensure_ascii=False) for row in PNEUMONIA]
+    assert triples(write("\n".join(lines), "g.jsonl")) == PNEUMONIA
+    record = json.dumps({"疾病": [{"名称": "肺炎", "临床表现": ["咳嗽"]}]}, ensure_ascii=False)
+    assert triples(write(f"{record}\n{record}\n", "g.jsonl")) == PNEUMONIA[:1] * 2
+
+
+def test_a_line_of_a_million_characters_costs_itself(write) -> None:
+    path = write("肺炎,临床表现,咳嗽\n肺炎,临床表现," + "咳" * 1_000_000 + "\n肺炎,临床表现,发热\n")
+    assert triples(path) == PNEUMONIA
+    assert rejects(path) == [("long_name", 2)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"发烧": "发热", "高烧": "发热"}',
+        '[["发烧", "发热"], ["高烧", "发热"]]',
+        '[{"alias": "发烧", "canonical": "发热"}, {"alias": "高烧", "canonical": "发热"}]',
+        '[{"name": "发热", "aliases": ["发烧", "高烧"]}]',
+        '{"alias": "发烧", "canonical": "发热"}\n{"alias": "高烧", "canonical": "发热"}',
+        "发烧,发热\n高烧,发热\n",
+        "canonical,alias\n发热,发烧\n发热,高烧\n",
+        "标准名\t别名\n发热\t发烧\n发热\t高烧\n",
+    ],
+)
+def test_alias_files_of_every_form(write, content: str) -> None:
+    found = [(one.alias, one.canonical) for one in read_aliases(write(content, "a")) if isinstance(one, Alias)]
+    assert found == [("发烧", "发热"), ("高烧", "发热")]
