@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -34,6 +33,7 @@ from training.replies import Replies
 from training.runtime import accelerator, device, enough_memory, prepare
 from training.scoring import RewardModel
 from training.server import ServerDrawer
+from training.stepping import Average, set_epsilon
 from training.watch import repetition
 
 with needs_extra("train", "training with PPO"):
@@ -91,7 +91,7 @@ def train_ppo(recipe: PPORecipe) -> PPOResult:
             start_value(actor, judge)
         trainer = Trainer(recipe, actor, judge, encode(actor.tokenizer, train, recipe.max_prompt_tokens))
         trainer.train(checkpoints, log)
-        trainer.take_average()
+        trainer.average.take_over(actor.trained())
         with trainer.accelerator.autocast():
             result = conclude(recipe, base, actor, judge, trainer.prompts, held_out, log.history)
     checkpoints.remove()
@@ -113,13 +113,13 @@ class Trainer:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: 1 - done / recipe.iterations)
         self.model, self.optimizer = self.accelerator.prepare(actor, optimizer)
         self.kl_coefficient = recipe.kl_coefficient
-        self.average = {name: weight.detach().clone() for name, weight in actor.trained().items()} if recipe.ema else {}
+        self.average = Average(actor.trained(), recipe.ema)
 
     def train(self, checkpoints: Checkpoints, log: RunLog[PPOStep]) -> None:
         """All iterations that are not done yet."""
         extra = checkpoints.load(self.model, self.optimizer, self.schedule)
         self.kl_coefficient = extra.get("kl_coefficient", self.kl_coefficient)
-        self.average = {name: value.to(device()) for name, value in extra.get("average", self.average).items()}
+        self.average.restore(extra.get("average", {}))
         log.resume(checkpoints.step)
         with progress("training with PPO", self.recipe.iterations - checkpoints.step) as bar:
             for iteration in range(checkpoints.step + 1, self.recipe.iterations + 1):
@@ -128,7 +128,7 @@ class Trainer:
                 if self.recipe.show_texts:
                     log.text("answers", iteration, "\n\n".join(texts[:4]))
                 if iteration % self.recipe.checkpoint_every == 0 and iteration < self.recipe.iterations:
-                    extra = {"kl_coefficient": self.kl_coefficient, "average": self.average}
+                    extra = {"kl_coefficient": self.kl_coefficient, "average": self.average.values}
                     checkpoints.save(iteration, self.model, self.optimizer, self.schedule, extra)
                 bar.advance()
                 bar.say(f"training with PPO, reward {step.reward:+.2f}, KL {step.kl:.2f}")
@@ -139,10 +139,25 @@ class Trainer:
         episodes = self.answer(iteration)
         rollout = self.roll_out(episodes)
         kl = (rollout.logprobs - rollout.reference).sum(1).mean().item()
-        losses = torch.stack(list(self.update(rollout, iteration)))
+        losses = self.accelerator.reduce(torch.stack(list(self.update(rollout, iteration))), "sum")
         self.schedule.step()
-        losses = self.accelerator.reduce(losses, "sum")
-        step = measured(iteration, rollout, episodes, losses, kl, self.kl_coefficient, rate)
+        policy, value, clipped, _, norm = losses.mean(0).tolist()
+        step = PPOStep(
+            iteration=iteration,
+            reward=rollout.scores.mean().item(),
+            kl=kl,
+            kl_coefficient=self.kl_coefficient,
+            length=rollout.mask.sum(1).float().mean().item(),
+            ended=sum(one.ended for one in episodes) / len(episodes),
+            repetition=repetition([one.answer for one in episodes]),
+            entropy=-(rollout.logprobs.sum() / rollout.mask.sum()).item(),
+            policy_loss=policy,
+            value_loss=value,
+            clip_fraction=clipped,
+            gradient_norm=norm,
+            learning_rate=rate,
+            first_ratio_deviation=losses[0, 3].item(),
+        )
         self.kl_coefficient = adapt(self.kl_coefficient, kl, self.recipe)
         return step, [episode.text for episode in episodes]
 
@@ -223,10 +238,10 @@ class Trainer:
                 yield self.descend(batch, (recipe.seed, DOCTORS, iteration, epoch, start))
 
     def descend(self, batch: Rollout, seed: tuple[int, ...]) -> Tensor:
-        """One optimiser step on a minibatch; returns this process's share of its figures (`measured` names them)."""
+        """One optimiser step on a minibatch; returns this process's share of its figures (5,): policy loss, value
+        loss, share of tokens clipped, the ratio's largest deviation from 1, gradient norm."""
         recipe = self.recipe
-        figures = torch.zeros(4, device=device())
-        furthest = torch.zeros((), device=device())
+        figures, furthest = torch.zeros(3, device=device()), torch.zeros((), device=device())
         passes = list(self.passes(np.arange(len(batch.prompt_ids))))
         if self.replies:
             with self.accelerator.no_sync(self.model):
@@ -241,7 +256,7 @@ class Trainer:
                 refuse_not_finite(loss, part.prompt_ids, logprobs, values)
                 share = part.mask.sum() / batch.mask.sum()
                 self.accelerator.backward(loss * share * self.processes)
-            figures += share * torch.stack([policy.detach(), value.detach(), clipped, torch.zeros_like(clipped)])
+            figures += share * torch.stack([policy.detach(), value.detach(), clipped])
             furthest = torch.maximum(furthest, (ratio.detach() - 1).abs().max())
         norm = self.accelerator.clip_grad_norm_(self.actor.trained().values(), recipe.max_grad_norm)
         refuse_not_finite(norm, batch.prompt_ids)
@@ -249,16 +264,8 @@ class Trainer:
             set_epsilon(self.optimizer, recipe.adam_epsilon)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        if recipe.ema:
-            for name, weight in self.actor.trained().items():
-                self.average[name].lerp_(weight.detach(), 1 - recipe.ema)
-        return torch.cat([figures[:3], torch.stack([furthest, norm]) / self.processes])
-
-    def take_average(self) -> None:
-        """From now on the policy is the moving average of its weights, where one was kept."""
-        with torch.no_grad():
-            for name, weight in self.actor.trained().items() if self.average else ():
-                weight.copy_(self.average[name])
+        self.average.follow(self.actor.trained())
+        return torch.cat([figures, torch.stack([furthest, norm]) / self.processes])
 
 
 def take(rollout: Rollout, rows: np.ndarray) -> Rollout:
@@ -352,47 +359,7 @@ def adapt(kl_coefficient: float, kl: float, recipe: PPORecipe) -> float:
     return kl_coefficient * (1 + error * recipe.episodes / recipe.kl_horizon)
 
 
-def set_epsilon(optimizer: Any, epsilon: float) -> None:
-    """Adam's epsilon as TensorFlow takes it: added before the bias of the second moment is corrected.
-
-    Kingma and Ba (arXiv 1412.6980), before section 2.1: PyTorch's epsilon is TensorFlow's over sqrt(1 - beta2^t).
-    """
-    for group in optimizer.param_groups:
-        taken = int(optimizer.state.get(group["params"][0], {}).get("step", 0))
-        group["eps"] = epsilon / (1 - group["betas"][1] ** (taken + 1)) ** 0.5
-
-
 def in_turn(seed: int, count: int, index: int) -> int:
     """The place of the `index`-th prompt to answer: all of them once in a shuffled order, then in another."""
     turn, place = divmod(index, count)
     return int(np.random.default_rng((seed, PROMPTS, turn)).permutation(count)[place])
-
-
-def measured(
-    iteration: int,
-    rollout: Rollout,
-    episodes: Sequence[Episode],
-    losses: Tensor,
-    kl: float,
-    kl_coefficient: float,
-    rate: float,
-) -> PPOStep:
-    """The line of `history.jsonl`; `losses` is (steps, 5): policy, value, share clipped, ratio's deviation, norm."""
-    policy, value, clipped, _, norm = (round(figure, 6) for figure in losses.mean(0).tolist())
-    lengths = rollout.mask.sum(1).float()
-    return PPOStep(
-        iteration=iteration,
-        reward=round(rollout.scores.mean().item(), 6),
-        kl=round(kl, 6),
-        kl_coefficient=round(kl_coefficient, 6),
-        length=round(lengths.mean().item(), 6),
-        ended=sum(one.ended for one in episodes) / len(episodes),
-        repetition=round(repetition([one.answer for one in episodes]), 6),
-        entropy=round((-rollout.logprobs.sum() / lengths.sum()).item(), 6),
-        policy_loss=policy,
-        value_loss=value,
-        clip_fraction=clipped,
-        gradient_norm=norm,
-        learning_rate=rate,
-        first_ratio_deviation=losses[0, 3].item(),
-    )

@@ -83,7 +83,7 @@ class ServerDrawer:
         if tokens is None:
             tokens = self.tokenizer.encode(choice["text"], add_special_tokens=False)
         ended = choice.get("finish_reason") == "stop" and tokens[-1:] != [self.stop]
-        return cut([*tokens, self.stop] if ended else tokens, self.stop)
+        return cut([*tokens, self.stop] if ended or not tokens else tokens, self.stop)
 
     def _ask(self, what: str, content: dict[str, Any]) -> bytes:
         address = f"{self.server.url.rstrip('/')}/{what}"

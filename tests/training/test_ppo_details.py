@@ -24,8 +24,9 @@ from training.generate import read_prompts
 from training.judge import judge_of
 from training.models import encode_prompt
 from training.policy import encode
-from training.ppo import Rollout, Trainer, adapt, credit, in_turn, penalise, set_epsilon, take, token_rewards, whiten
+from training.ppo import Rollout, Trainer, adapt, credit, in_turn, penalise, take, token_rewards, whiten
 from training.recipes import Lora, Model, PPORecipe
+from training.stepping import set_epsilon
 
 
 @pytest.fixture
