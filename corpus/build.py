@@ -142,7 +142,7 @@ def _steps(
         read_manifest(graph, GRAPH_KIND)
     work = out / "work"
     how: Any = {"processes": processes, "reuse": True}
-    yield import_files(files, work / "import", names=names, reuse=True)
+    yield import_files(files, work / "import", names=names, **how)
     yield normalise(work / "import", work / "normalise", **how)
     yield deidentify(work / "normalise", work / "deidentify", graph=graph, **how)
     yield filter_dialogues(work / "deidentify", work / "filter", options=options.filter, **how)
@@ -164,7 +164,7 @@ def inputs_of(recipe: Recipe, path: Path) -> list[str]:
         matches = sorted(glob(name, root_dir=path.parent, recursive=True))  # noqa: PTH207 (patterns may be absolute)
         if not matches:
             raise ZhongjingError(f"no file matches {name}", where=path, hint="check the recipe's inputs")
-        found += matches
+        found += (name for name in matches if name not in found)
     for name in found:
         existing_file(path.parent / name)
     return found

@@ -23,7 +23,7 @@ from foundation.errors import ZhongjingError
 from foundation.files import existing_file, new_folder
 from foundation.jsonl import dump_json
 from foundation.manifest import FileEntry, claim_folder, code_version, entry_of, read_manifest, write_manifest
-from foundation.rejects import Reject
+from foundation.rejects import Reject, read_rejects
 
 KIND = "dialogue-set"
 VERSION_KIND = "dataset-version"
@@ -32,6 +32,7 @@ DIALOGUES = "dialogues.parquet"
 REJECTS = "rejects.jsonl"
 BATCH = 2_000
 SAMPLES = 5
+TELL = 100
 
 
 class StageResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,17 +96,19 @@ def plan_step(stage: str, source: Path, parameters: Mapping[str, Any], *, graph:
 class SetWriter:
     """Collects the dialogues kept and the rows left out by one step, in batches.
 
-    `details` counts what is worth a line, `sums` adds up figures whose mean over the dialogues kept is.
+    `details` counts what is worth a line, `sums` adds up figures whose mean over the dialogues kept is. `on_rows` is
+    told now and then how many more rows are through.
     """
 
-    def __init__(self, folder: Path, stage: str) -> None:
+    def __init__(self, folder: Path, stage: str, on_rows: Callable[[int], None] | None = None) -> None:
         self.folder = folder
         self.stage = stage
         self.details: Counter[str] = Counter()
         self.notes: dict[str, int | str] = {}
         self.sums: dict[str, float] = {}
         self.first_reject: Reject | None = None
-        self._kept = 0
+        self.kept = 0
+        self._on_rows, self._untold = on_rows, 0
         self._rejected: Counter[str] = Counter()
         self._samples: dict[str, list[str]] = {}
         self._waiting: list[Dialogue] = []
@@ -129,7 +132,8 @@ class SetWriter:
 
     def keep(self, dialogue: Dialogue) -> None:
         """Add a dialogue to the new set."""
-        self._kept += 1
+        self.kept += 1
+        self._tell()
         self._waiting.append(dialogue)
         if len(self._waiting) >= BATCH:
             self._flush()
@@ -137,7 +141,7 @@ class SetWriter:
     def keep_rows(self, rows: pa.RecordBatch) -> None:
         """Add dialogues as rows of `SCHEMA`."""
         self._flush()
-        self._kept += rows.num_rows
+        self.kept += rows.num_rows
         if rows.num_rows:
             self._parquet.write_batch(rows)
 
@@ -152,6 +156,7 @@ class SetWriter:
         """Write down a row left out by this step."""
         self.first_reject = self.first_reject or reject
         self._count_reject(reject.reason, 1, [reject.id or f"{reject.file}:{reject.line}"])
+        self._tell()
         self._rejects.write(dump_json(reject) + b"\n")
 
     def add(self, name: str, value: float) -> None:
@@ -172,7 +177,8 @@ class SetWriter:
             if path.suffix == ".jsonl":
                 with path.open("rb") as lines:
                     shutil.copyfileobj(lines, self.file(path.name))
-        self._kept += result.kept
+        self.kept += result.kept
+        self.first_reject = self.first_reject or _first(shard / REJECTS)
         for reason, count in result.rejected.items():
             self._count_reject(reason, count, result.samples.get(reason, []))
         for name, value in result.sums.items():
@@ -186,13 +192,19 @@ class SetWriter:
         details = {name: count for name, count in sorted(self.details.items()) if count}
         return StageResult(
             stage=self.stage,
-            read=self._kept + sum(self._rejected.values()),
-            kept=self._kept,
+            read=self.kept + sum(self._rejected.values()),
+            kept=self.kept,
             rejected=dict(sorted(self._rejected.items())),
             details={**self.notes, **details},
             sums=dict(sorted(self.sums.items())),
             samples=dict(sorted(self._samples.items())),
         )
+
+    def _tell(self) -> None:
+        self._untold += 1
+        if self._on_rows is not None and self._untold >= TELL:
+            self._on_rows(self._untold)
+            self._untold = 0
 
     def _count_reject(self, reason: str, count: int, samples: list[str]) -> None:
         self._rejected[reason] += count
@@ -332,6 +344,10 @@ def _refuse_strange(out: Path, source: Path | None) -> None:
     if source is not None and out.resolve() == source.resolve():
         raise ZhongjingError("the output would replace its own input", where=out, hint="choose another --out")
     claim_folder(out, KIND)
+
+
+def _first(rejects: Path) -> Reject | None:
+    return next(read_rejects(rejects), None)
 
 
 def _short(value: int | str) -> str:

@@ -12,8 +12,8 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
@@ -30,13 +30,14 @@ from foundation.progress import progress
 
 PLAN = "plan.json"
 RESULT = "result.json"
+REFRESH = 0.5
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A piece of the work: row groups of the source, or one of the raw files; `size` is what the bar counts."""
+    """A piece of the work: row groups of the source, or one of the raw files; `size` in rows where it is known."""
 
     places: list[int]
-    size: int
+    size: int = 0
 
 
 class Work(Protocol):
@@ -55,11 +56,19 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_in_shards(
-    plan: Plan, out: Path, parts: Sequence[Part], work: Work, *, processes: int | None = None, reuse: bool = False
+    plan: Plan,
+    out: Path,
+    parts: Sequence[Part],
+    work: Work,
+    *,
+    check: Callable[[SetWriter], None] | None = None,
+    processes: int | None = None,
+    reuse: bool = False,
 ) -> StageResult:
     """Do `work` on every part, in as many processes as there are cores unless told otherwise, and write the set `out`.
 
-    Shards that an interrupted run of the same plan left complete are kept.
+    Shards that an interrupted run of the same plan left complete are kept. `check` may refuse the whole when it is
+    put together.
     """
     folder = out.parent / f".{out.name}.shards"
     job = Job(folder=folder, stage=plan.stage, work=work)
@@ -69,10 +78,11 @@ def run_in_shards(
             _do_parts(job, parts, min(processes or cores(), len(parts)))
             for number in range(len(parts)):
                 writer.include(folder / _name(number), _result(folder, number))
+            shutil.rmtree(folder)
+        if check is not None:
+            check(writer)
 
-    result = run_step(plan, out, collect, reuse=reuse)
-    shutil.rmtree(folder, ignore_errors=True)
-    return result
+    return run_step(plan, out, collect, reuse=reuse)
 
 
 def cores() -> int:
@@ -109,23 +119,31 @@ def _make_room(plan: Plan, parts: Sequence[Part], folder: Path) -> None:
 
 
 def _do_parts(job: Job, parts: Sequence[Part], processes: int) -> None:
-    waiting = [number for number in range(len(parts)) if not (job.folder / _name(number)).is_dir()]
-    with progress(job.stage, sum(part.size for part in parts)) as steps:
-        steps.advance(sum(parts[number].size for number in range(len(parts)) if number not in set(waiting)))
-        for number in _done(job, parts, waiting, processes):
-            steps.advance(parts[number].size)
+    """Do what no earlier run has done, under a bar that counts rows."""
+    done = {number for number in range(len(parts)) if (job.folder / _name(number)).is_dir()}
+    waiting = {number: part for number, part in enumerate(parts) if number not in done}
+    with progress(job.stage, sum(part.size for part in parts) or None) as steps:
+        steps.advance(sum(_result(job.folder, number).read for number in done))
+        if min(processes, len(waiting)) > 1:
+            _do_in_pool(job, waiting, processes, steps.advance)
+        elif waiting:
+            do = job.work.start()
+            for number, part in waiting.items():
+                _do_part(job, do, number, part, steps.advance)
 
 
-def _done(job: Job, parts: Sequence[Part], waiting: Sequence[int], processes: int) -> Iterator[int]:
-    """The numbers of the parts as they are finished."""
-    if processes <= 1:
-        do = job.work.start() if waiting else None
-        for number in waiting:
-            _do_part(job, do, number, parts[number])
-            yield number
-        return
+def _do_in_pool(job: Job, waiting: Mapping[int, Part], processes: int, advance: Callable[[int], None]) -> None:
+    context = get_context("spawn")
+    rows, shown = context.Value("Q", 0), 0
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_ready, initargs=(job, rows))
     try:
-        yield from _pooled(job, parts, waiting, processes)
+        running = {pool.submit(_do_in_process, number, part) for number, part in waiting.items()}
+        while running:
+            done, running = wait(running, timeout=REFRESH, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
+            advance(rows.value - shown)
+            shown = rows.value
     except BrokenProcessPool as error:
         raise ZhongjingError(
             f"a process of the step {job.stage} ended unexpectedly",
@@ -133,14 +151,6 @@ def _done(job: Job, parts: Sequence[Part], waiting: Sequence[int], processes: in
             hint="run the same command again to go on from the finished shards, with --processes 1 if memory is short; "
             "a script needs the guard `if __name__ == '__main__'`",
         ) from error
-
-
-def _pooled(job: Job, parts: Sequence[Part], waiting: Sequence[int], processes: int) -> Iterator[int]:
-    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_ready, initargs=(job,))
-    try:
-        futures: list[Future[int]] = [pool.submit(_do_in_process, number, parts[number]) for number in waiting]
-        for future in futures:
-            yield future.result()
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -148,11 +158,11 @@ def _pooled(job: Job, parts: Sequence[Part], waiting: Sequence[int], processes: 
 _READY: list[Any] = []
 
 
-def _ready(job: Job) -> None:
+def _ready(job: Job, rows: Any) -> None:
     """Run once in each process of the pool: Ctrl-C is the parent's to handle, and nobody outlives the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _READY[:] = [job, job.work.start()]
+    _READY[:] = [job, job.work.start(), rows]
 
 
 def _end_with_parent() -> None:
@@ -162,15 +172,19 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _do_in_process(number: int, part: Part) -> int:
-    job, do = _READY
-    _do_part(job, do, number, part)
-    return number
+def _do_in_process(number: int, part: Part) -> None:
+    job, do, rows = _READY
+
+    def count(more: int) -> None:
+        with rows.get_lock():
+            rows.value += more
+
+    _do_part(job, do, number, part, count)
 
 
-def _do_part(job: Job, do: Any, number: int, part: Part) -> None:
+def _do_part(job: Job, do: Any, number: int, part: Part, on_rows: Callable[[int], None]) -> None:
     with new_folder(job.folder / _name(number)) as folder:
-        with SetWriter(folder, job.stage) as writer:
+        with SetWriter(folder, job.stage, on_rows) as writer:
             do(part, writer)
             result = writer.close()
         (folder / RESULT).write_bytes(msgspec.json.encode(result))

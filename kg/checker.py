@@ -7,18 +7,29 @@ interacting drugs given together. That the graph lacks a fact says nothing.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from kg.graph import KnowledgeGraph
-from kg.groups import entities_of, group_of, groups_in
+from kg.groups import ALCOHOL, alcohol_in, allergic_in, departments_in, entities_of, group_of, groups_in
 from kg.linker import EntityLinker
 from kg.normalise import normalise
-from kg.patterns import SUITABLE, TOGETHER, Stated, stated_in
+from kg.patterns import Stated, stated_in, stated_of
+from kg.phrases import SUITABLE, TOGETHER
+from kg.reading import Item, Reading, Skeleton
 from kg.records import Claim, EntityType, Fact, Mention, Verdict
-from kg.relations import CONTRAINDICATION, INDICATION, INTERACTION
+from kg.relations import (
+    AVOIDED_FOOD,
+    COMPLICATION,
+    CONTRAINDICATION,
+    INDICATION,
+    INTERACTION,
+    RECOMMENDED_FOOD,
+    SYMPTOM,
+    TREATMENT,
+    resolve,
+)
 
 _LETTERS: dict[EntityType, str] = {
     "drug": "D",
@@ -27,22 +38,26 @@ _LETTERS: dict[EntityType, str] = {
     "examination": "E",
     "department": "K",
     "group": "G",
+    "food": "O",
+    "treatment": "T",
+    "cause": "C",
+    "pathogen": "C",
+    "ingredient": "I",
+    "body_part": "B",
 }
-_SENTENCE = re.compile("[^。！!？?；;\n]+[。！!？?；;\n]*")
+_OPPOSITES = {
+    INDICATION: CONTRAINDICATION,
+    CONTRAINDICATION: INDICATION,
+    SUITABLE: CONTRAINDICATION,
+    TOGETHER: INTERACTION,
+    RECOMMENDED_FOOD: AVOIDED_FOOD,
+    AVOIDED_FOOD: RECOMMENDED_FOOD,
+}
 _WITHOUT = re.compile("(?:没有|没|未|非|不是|除了|(?<!排)除)$|不备孕[和或及、]$")
+_PART_OF_A_WORD = re.compile("表面抗体|抗体|病毒|疫苗|免疫球|两对半|携带者")
 _EXCLUDING = 4
 
 Judged = tuple[Verdict, list[Fact]]
-
-
-class Item(msgspec.Struct, frozen=True):
-    """A name in the normalised text: its letter, its span, and the entities of the graph it stands for."""
-
-    letter: str
-    start: int
-    end: int
-    name: str
-    entities: list[str]
 
 
 class Checker:
@@ -52,76 +67,105 @@ class Checker:
         self._graph = graph
         self._linker = linker or EntityLinker(graph)
         self._groups = entities_of(graph)
+        self._alcohol = frozenset(self._groups[ALCOHOL])
 
     def check(self, text: str) -> list[Claim]:
         """The claims of a doctor's words in their order; asked, doubted and denied statements make none."""
         plain = normalise(text)
-        items = self._items(plain.text, self._linker.link(plain.text))
         claims: dict[tuple[str, str, str, int], Claim] = {}
-        starts = [item.start for item in items]
-        for found in _SENTENCE.finditer(plain.text):
-            inside = items[bisect_left(starts, found.start()) : bisect_left(starts, found.end())]
-            for claim in self._sentence(plain.text, found.start(), found.end(), inside):
-                start, end = plain.span(claim.start, claim.end)
-                placed = msgspec.structs.replace(claim, start=start, end=end)
-                claims.setdefault((claim.subject, claim.relation, claim.object, start), placed)
-        return sorted(claims.values(), key=lambda claim: (claim.start, claim.end, claim.relation, claim.object))
+        reading = Reading(plain.text, self._items(plain.text, self._linker.link(plain.text)))
+        for skeleton, elliptic in reading.sentences():
+            made = set[tuple[str, str, str]]()
+            for stated in stated_in(skeleton.text):
+                for claim in self._claims(stated, skeleton, None):
+                    made.add((claim.subject, claim.relation, claim.object))
+                    claims.setdefault((claim.subject, claim.relation, claim.object, claim.start), claim)
+            for clause in elliptic:
+                for stated in stated_of(clause.skeleton.text, clause.omission):
+                    for claim in self._claims(stated, clause.skeleton, clause.topic):
+                        if (claim.subject, claim.relation, claim.object) not in made:
+                            claims.setdefault((claim.subject, claim.relation, claim.object, claim.start), claim)
+        placed = []
+        for claim in claims.values():
+            start, end = plain.span(claim.start, claim.end)
+            placed.append(msgspec.structs.replace(claim, start=start, end=end))
+        return sorted(placed, key=lambda claim: (claim.start, claim.end, claim.relation, claim.object))
 
     def _items(self, text: str, mentions: Sequence[Mention]) -> list[Item]:
-        items = [self._item(text, mention) for mention in mentions]
-        covered = {place for item in items for place in range(item.start, item.end)}
-        for start, end, name in groups_in(text):
-            if start not in covered and end - 1 not in covered:
-                items.append(Item("N" if _is_without(text, start) else "G", start, end, name, self._groups[name]))
-        return sorted(items, key=lambda item: item.start)
+        allergic = [
+            Item("N" if _is_without(text, start) else "G", start, end, name, [name])
+            for start, end, name in allergic_in(text, self._graph)
+        ]
+        items = _beside(allergic, (self._item(text, mention) for mention in mentions))
+        groups = (
+            Item("N" if _is_without(text, start) else "G", start, end, name, self._groups[name])
+            for start, end, name in groups_in(text)
+        )
+        alcohol = self._groups[ALCOHOL]
+        drinks = (Item("O", start, end, alcohol[0] if alcohol else ALCOHOL, alcohol) for start, end in alcohol_in(text))
+        wards = (Item("K", start, end, text[start:end], []) for start, end in departments_in(text))
+        for more in (groups, drinks, wards):
+            items = _beside(items, more)
+        return items
 
     def _item(self, text: str, mention: Mention) -> Item:
-        letter = _LETTERS.get(mention.type, "X")
+        letter = "O" if mention.entity in self._alcohol else _LETTERS.get(mention.type, "X")
         group = group_of(mention.entity) if letter == "G" else None
         if letter in "FG" and (mention.negated or _is_without(text, mention.start)):
             letter = "N"
+        if letter == "F" and _PART_OF_A_WORD.match(text, mention.end):
+            letter = "X"
         entities = [mention.entity, *(self._groups[group] if group else ())]
-        return Item(letter, mention.start, mention.end, mention.entity, list(dict.fromkeys(entities)))
+        distinct = list(dict.fromkeys(entities))
+        return Item(letter, mention.start, mention.end, mention.entity, distinct, mention.type == "symptom")
 
-    def _sentence(self, text: str, start: int, end: int, items: Sequence[Item]) -> Iterator[Claim]:
-        """The claims of one sentence, placed in the normalised text."""
-        skeleton, by_place, place, length = list[str](), dict[int, Item](), start, 0
-        for item in items:
-            skeleton += (text[place : item.start], item.letter)
-            length += item.start - place
-            by_place[length] = item
-            length, place = length + 1, item.end
-        skeleton.append(text[place:end])
-        for stated in stated_in("".join(skeleton)):
-            for subject in stated.subjects:
-                for target in stated.objects:
-                    yield from self._claim(stated, by_place[subject], by_place[target])
+    def _claims(self, stated: Stated, skeleton: Skeleton, topic: Item | None) -> Iterator[Claim]:
+        """The claims that a statement makes, placed in the normalised text; the topic was named before."""
+        for subject in stated.subjects:
+            for target in stated.objects:
+                yield from self._claim(stated, skeleton.items[subject], skeleton.items[target], topic)
 
-    def _claim(self, stated: Stated, subject: Item, target: Item) -> Iterator[Claim]:
+    def _claim(self, stated: Stated, subject: Item, target: Item, topic: Item | None) -> Iterator[Claim]:
         if subject.name == target.name:
             return
-        relation = SUITABLE if stated.relation == INDICATION and target.letter == "G" else stated.relation
-        verdict, evidence = self._judge(relation, subject.entities, target.entities)
+        relation, verdict, evidence = self._best(stated.relations, subject, target)
+        if relation == SYMPTOM and subject.is_symptom and not evidence:
+            return
+        if resolve(relation).inverted:
+            relation, subject, target = resolve(relation).relation.name, target, subject
+        if relation == INDICATION and subject.letter == "T":
+            relation, subject, target = TREATMENT, target, subject
         if stated.qualified and verdict == "contradicted":
-            verdict = "unknown"
+            verdict, evidence = "unknown", []
+        ends = [item for item in (subject, target) if item is not topic]
         yield Claim(
             subject=subject.name,
             relation=relation,
             object=target.name,
             verdict=verdict,
             evidence=evidence,
-            start=min(subject.start, target.start),
-            end=max(subject.end, target.end),
+            start=min(item.start for item in ends),
+            end=max(item.end for item in ends),
         )
 
+    def _best(self, relations: Sequence[str], subject: Item, target: Item) -> tuple[str, Verdict, list[Fact]]:
+        """The relation among those the words allow that the graph knows something of; the usual one otherwise."""
+        if relations[0] == INDICATION and target.letter == "G":
+            relations = (SUITABLE,)
+        for relation in relations:
+            verdict, evidence = self._judge(relation, subject.entities, target.entities)
+            if evidence:
+                return relation, verdict, evidence
+        if relations[0] == SYMPTOM and COMPLICATION in relations and not target.is_symptom:
+            return COMPLICATION, "unknown", []
+        return relations[0], "unknown", []
+
     def _judge(self, relation: str, subjects: Sequence[str], targets: Sequence[str]) -> Judged:
-        if relation == SUITABLE:
-            return _verdict([], self._facts(subjects, CONTRAINDICATION, targets))
-        if relation == TOGETHER:
-            return _verdict([], self._facts(subjects, INTERACTION, targets))
-        opposite = {INDICATION: CONTRAINDICATION, CONTRAINDICATION: INDICATION}.get(relation)
-        against = self._facts(subjects, opposite, targets) if opposite else []
-        return _verdict(self._facts(subjects, relation, targets), against)
+        opposite = _OPPOSITES.get(relation)
+        supporting = self._facts(subjects, relation, targets)
+        if relation == INDICATION:
+            supporting += self._facts(targets, TREATMENT, subjects)
+        return _verdict(supporting, self._facts(subjects, opposite, targets) if opposite else [])
 
     def _facts(self, subjects: Sequence[str], relation: str, targets: Sequence[str]) -> list[Fact]:
         return [
@@ -135,6 +179,13 @@ class Checker:
 def check(text: str, graph: KnowledgeGraph) -> list[Claim]:
     """The claims of one text; for many texts build a `Checker` and keep it."""
     return Checker(graph).check(text)
+
+
+def _beside(items: Sequence[Item], more: Iterable[Item]) -> list[Item]:
+    """The items in order of place, with those of `more` that overlap none of them."""
+    taken = {place for item in items for place in range(item.start, item.end)}
+    free = [item for item in more if taken.isdisjoint(range(item.start, item.end))]
+    return sorted([*items, *free], key=lambda item: item.start)
 
 
 def _is_without(text: str, start: int) -> bool:

@@ -1,4 +1,4 @@
-"""Groups of people whom drugs are forbidden to, under the names that text and graphs give them."""
+"""What doctors speak of under names that no graph lists: groups of people, the allergic, alcohol, departments."""
 
 from __future__ import annotations
 
@@ -24,6 +24,29 @@ _WRITTEN = {
 _PATTERN = re.compile("|".join(f"(?P<g{number}>{words})" for number, words in enumerate(_SPOKEN.values())))
 _NAMES = tuple(_SPOKEN)
 
+ALCOHOL = "酒精"
+_ALCOHOLS = "酒精 乙醇 酒 饮酒 喝酒 酒类 含酒精饮料 白酒"
+_ALCOHOL = re.compile("(?<!药)(?:[白红黄]酒|酒(?:精|水|类)?)(?![渣窝糟])")
+
+_ALLERGIC = re.compile("(?:类药物?|类|药物)?过敏(?:史|体质)?的?(?:者|患者|病人|人群|人|孩子)?")
+_ALLERGIC_NAMES = (
+    "{}过敏者",
+    "对{}过敏者",
+    "{}过敏",
+    "{}过敏患者",
+    "{}类过敏者",
+    "对{}过敏",
+    "{}类药物过敏者",
+    "{}过敏史",
+)
+_LONGEST_DRUG = 10
+
+_DEPARTMENTS = re.compile(
+    "(?:呼吸|消化|心血管|神经|内分泌|血液|肾|风湿免疫|风湿|感染|肿瘤|老年|心|普通|普|胸|骨|泌尿|肝胆|血管|烧伤|整形|乳腺|甲状腺|胃肠)"
+    "(?:内科|外科|科)|(?:皮肤性病|皮肤|耳鼻喉|耳鼻咽喉|口腔|眼|妇产|妇|产|儿|小儿|精神心理|精神|心理|康复|中医|急诊|疼痛|肛肠|男|生殖|传染病?"
+    "|肝病|营养|感染)科|内科|外科"
+)
+
 
 def groups_in(text: str) -> Iterator[tuple[int, int, str]]:
     """Start, end and name of the groups a normalised text speaks of."""
@@ -32,8 +55,9 @@ def groups_in(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def entities_of(graph: KnowledgeGraph) -> dict[str, list[str]]:
-    """For each group the entities of a graph that mean it."""
-    found = {name: [graph.entity(written) for written in words.split()] for name, words in _WRITTEN.items()}
+    """For each group, and for `ALCOHOL`, the entities of a graph that mean it."""
+    named = {**_WRITTEN, ALCOHOL: _ALCOHOLS}
+    found = {name: [graph.entity(written) for written in words.split()] for name, words in named.items()}
     return {name: [entity for entity in dict.fromkeys(entities) if entity] for name, entities in found.items()}
 
 
@@ -41,3 +65,33 @@ def group_of(name: str) -> str | None:
     """The group that a graph's entity means: 妊娠期妇女 is 孕妇."""
     plain = normalise(name).text
     return next((group for group, words in _WRITTEN.items() if plain in words.split()), None)
+
+
+def alcohol_in(text: str) -> Iterator[tuple[int, int]]:
+    """Where a normalised text speaks of alcohol: 喝酒, 酒精."""
+    return (found.span() for found in _ALCOHOL.finditer(text))
+
+
+def departments_in(text: str) -> Iterator[tuple[int, int]]:
+    """Where a normalised text names a department."""
+    return (found.span() for found in _DEPARTMENTS.finditer(text))
+
+
+def allergic_in(text: str, graph: KnowledgeGraph) -> Iterator[tuple[int, int, str]]:
+    """Start, end and name of those allergic to a drug of the graph: 对青霉素过敏的人 is 青霉素过敏者."""
+    for found in _ALLERGIC.finditer(text):
+        for length in range(min(_LONGEST_DRUG, found.start()), 1, -1):
+            start = found.start() - length
+            name = _allergic(text[start : found.start()], graph)
+            if name:
+                yield start - text.startswith("对", start - 1) if start else start, found.end(), name
+                break
+
+
+def _allergic(drug: str, graph: KnowledgeGraph) -> str | None:
+    canonical = graph.entity(drug)
+    for name in dict.fromkeys((drug, canonical or drug)):
+        for form in _ALLERGIC_NAMES:
+            if entity := graph.entity(form.format(name)):
+                return entity
+    return f"{canonical}过敏者" if canonical and graph.type_of(canonical) == "drug" else None

@@ -20,6 +20,14 @@ ADVERSE = "不良反应"
 SYMPTOM = "临床表现"
 EXAMINATION = "检查"
 DEPARTMENT = "就诊科室"
+COMPLICATION = "并发症"
+CAUSE = "病因"
+TREATMENT = "治疗"
+INGREDIENT = "成份"
+SITE = "发病部位"
+SUSCEPTIBLE = "多发群体"
+RECOMMENDED_FOOD = "宜吃"
+AVOIDED_FOOD = "忌吃"
 SYNONYM = "同义词"
 RELATED = "相关"
 
@@ -88,7 +96,7 @@ VOCABULARY = (
         "副作用 药物不良反应 adverse_reaction adverse_effect side_effect",
         "adverse_reaction_of adverse_effect_of side_effect_of",
     ),
-    _of_drug("成份", "ingredient", "成分 药物成份 药物成分 主要成份 主要成分 ingredient component"),
+    _of_drug(INGREDIENT, "ingredient", "成分 药物成份 药物成分 主要成份 主要成分 ingredient component"),
     _of_drug("用法用量", "advice", "用法 用量 dosage usage"),
     _of_drug("药理作用", "advice", "药理 作用机制 pharmacology"),
     _of_drug("生产企业", "other", "厂家 生产厂家 manufacturer"),
@@ -111,21 +119,21 @@ VOCABULARY = (
         "科室 所属科室 治疗科室 cure_department department belongs_to_department belongs_to",
         "科室疾病 department_of",
     ),
-    _of_disease("并发症", "disease", "complication_to complication complications acompany has_complication"),
+    _of_disease(COMPLICATION, "disease", "complication_to complication complications acompany has_complication"),
     _of_disease(
-        "病因",
+        CAUSE,
         "cause",
         "致病因素 发病原因 发病机制 高危因素 风险评估因素 遗传因素 caused_by etiology",
         "lead_to leads_to causes 导致 引起",
     ),
-    _of_disease("治疗", "treatment", "治疗方法 治疗方案 治疗方式 cure_way treatment therapy"),
+    _of_disease(TREATMENT, "treatment", "治疗方法 治疗方案 治疗方式 cure_way treatment therapy"),
     _of_disease("手术治疗", "treatment", "手术 surgery"),
     _of_disease("辅助治疗", "treatment", "adjuvant_therapy"),
     _of_disease("化疗", "treatment", "chemotherapy"),
     _of_disease("放射治疗", "treatment", "放疗 radiotherapy"),
-    _of_disease("发病部位", "body_part", "部位 病变部位 患病部位 body_part location site"),
+    _of_disease(SITE, "body_part", "部位 病变部位 患病部位 body_part location site"),
     _of_disease("转移部位", "body_part", "外侵部位 metastasis_site"),
-    _of_disease("多发群体", "group", "易感人群 多发人群 好发人群 easy_get susceptible_group"),
+    _of_disease(SUSCEPTIBLE, "group", "易感人群 多发人群 好发人群 easy_get susceptible_group"),
     _of_disease("病原体", "pathogen", "病原 致病菌 pathogen"),
     _of_disease("传播途径", "other", "传染方式 传染性 get_way transmission"),
     _of_disease("预防", "advice", "预防措施 prevention"),
@@ -134,8 +142,8 @@ VOCABULARY = (
     _of_disease("发病率", "other", "患病比例 get_prob incidence"),
     _of_disease("病理分型", "disease", "分型 subtype pathological_type"),
     _of_disease("鉴别诊断", "disease", "differential_diagnosis"),
-    _of_disease("宜吃", "food", "推荐食谱 recommand_eat recommend_eat do_eat good_food"),
-    _of_disease("忌吃", "food", "忌口 not_eat no_eat bad_food"),
+    _of_disease(RECOMMENDED_FOOD, "food", "推荐食谱 recommand_eat recommend_eat do_eat good_food"),
+    _of_disease(AVOIDED_FOOD, "food", "忌口 not_eat no_eat bad_food"),
     _of_disease("分类", "other", "疾病分类 category"),
     _of_disease("相关导致", "disease", "相关(导致)"),
     _of_disease("相关转化", "disease", "相关(转化)"),

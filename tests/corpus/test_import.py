@@ -305,12 +305,16 @@ def test_turns_of_one_role_are_merged_and_a_doctors_greeting_is_dropped(tmp_path
     assert result.details["greetings_dropped"] == 1
 
 
-def test_the_same_row_twice_is_one_dialogue(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
-    path.write_text(dump(MESSAGES))
-    dialogues, rejects = read(tmp_path, path, path)
-    assert len(dialogues) == 1
-    assert [reject.reason for reject in rejects] == ["duplicate_id"]
+def test_two_files_of_one_name_give_different_ids_and_one_file_is_not_read_twice(tmp_path: Path) -> None:
+    paths = [tmp_path / folder / "a.jsonl" for folder in ("one", "two")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text(dump(MESSAGES))
+    dialogues, rejects = read(tmp_path, *paths)
+    assert len({dialogue.id for dialogue in dialogues}) == 2
+    assert not rejects
+    with pytest.raises(ZhongjingError, match="given twice"):
+        import_files([paths[0], paths[0]], tmp_path / "out")
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -1,0 +1,169 @@
+"""A text as sentences in which every name is a letter: pronouns resolved, answers joined to their questions."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from kg.patterns import question_start
+from kg.phrases import Omission
+
+_SENTENCE = re.compile(r"(?:[^。！!？?；;\n.]|\.(?![\u4e00-\u9fff\s]))+[。！!？?；;\n.]*")
+_DRUG_MEANT = "(?:这|那|该|此|本)[个种款类]?(?:药物|药品|药|制剂)|本品"
+_ILLNESS_MEANT = "(?:这|该|此|本)[个种类]?(?:疾病|病症|病|症)(?![人房历程情因原毒变史])"
+_ANY_MEANT = "(?<!其)它(?!们)|其(?=常见|主要|典型|副作用|不良|症状|表现|禁忌)"
+_BOTH_MEANT = "(?:这|上述)?(?:两种药物?|两个药|两药)|二者|两者"
+_MEANT = re.compile(f"(?P<both>{_BOTH_MEANT})|(?P<D>{_DRUG_MEANT})|(?P<F>{_ILLNESS_MEANT})|(?P<any>{_ANY_MEANT})")
+_ANSWER = re.compile(
+    "(?:答|您好|你好|[:,])*(?:(?P<no>不能够?|不可以?|不行|不建议|不推荐|不会|不要)|可以|能|行|是的|对|会|没问题)"
+    "(?:吃|用|喝|服用|使用|一起)*的?(?:[,。.!;\\s]|$)"
+)
+_ASKING = re.compile("(?:能不能|能否|可不可以|可否|是否可以|是否能够?|可以|能够?)")
+_ASKS = re.compile("(?:吗|么|呢)?[?\\s]*$")
+_RECENT = 2
+_CLAUSE = 90
+_BOTH = 2
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A name in the normalised text: its letter, its span, and the entities of the graph it stands for."""
+
+    letter: str
+    start: int
+    end: int
+    name: str
+    entities: list[str]
+    is_symptom: bool = False
+
+
+class Skeleton(msgspec.Struct, frozen=True):
+    """A sentence with letters for names, and the item behind each letter by its position."""
+
+    text: str
+    items: dict[int, Item]
+
+
+class Elliptic(msgspec.Struct, frozen=True):
+    """The rest of a sentence from a clause on, with what was spoken of before as its first letter."""
+
+    skeleton: Skeleton
+    topic: Item
+    omission: Omission
+
+
+class Reading:
+    """Reads a text sentence by sentence and remembers what was spoken of."""
+
+    def __init__(self, text: str, items: Sequence[Item]) -> None:
+        self._text, self._items = text, items
+        self._starts = [item.start for item in items]
+        self._spoken: dict[str, tuple[int, list[Item]]] = {}
+        self._topics: dict[str, tuple[int, Item]] = {}
+
+    def sentences(self) -> Iterator[tuple[Skeleton, list[Elliptic]]]:
+        """Each sentence, and its clauses that leave out what they speak of."""
+        asked: Skeleton | None = None
+        for number, found in enumerate(_SENTENCE.finditer(self._text)):
+            inside = self._items[bisect_left(self._starts, found.start()) : bisect_left(self._starts, found.end())]
+            skeleton = self._skeleton(found.start(), found.end(), inside, number)
+            answered = _answered(asked, skeleton.text) if asked else None
+            if answered:
+                yield answered, []
+            yield skeleton, list(self._elliptic(skeleton, number))
+            is_asked = question_start(skeleton.text) < len(skeleton.text)
+            asked = skeleton if is_asked else None
+            self._remember(skeleton, number, is_asked=is_asked)
+
+    def _skeleton(self, start: int, end: int, items: Sequence[Item], number: int) -> Skeleton:
+        parts, by_place, place, length = list[str](), dict[int, Item](), start, 0
+        for item in self._with_pronouns(start, end, items, number):
+            joined = "和" if item.start < place else ""
+            between = joined or self._text[place : item.start]
+            parts += (between, item.letter)
+            length += len(between)
+            by_place[length] = item
+            length, place = length + 1, max(place, item.end)
+        parts.append(self._text[place:end])
+        return Skeleton("".join(parts), by_place)
+
+    def _with_pronouns(self, start: int, end: int, items: Sequence[Item], number: int) -> Sequence[Item]:
+        found = list(_MEANT.finditer(self._text, start, end))
+        if not found:
+            return items
+        every = list(items)
+        for pronoun in found:
+            taken = any(item.start < pronoun.end() and pronoun.start() < item.end for item in items)
+            before = [item for item in items if item.end <= pronoun.start()]
+            meant = [] if taken else self._meant(pronoun.lastgroup or "any", before, number)
+            span = pronoun.span()
+            every += [msgspec.structs.replace(item, start=span[0], end=span[1]) for item in meant]
+        return sorted(every, key=lambda item: item.start)
+
+    def _meant(self, kind: str, before: Sequence[Item], number: int) -> list[Item]:
+        """What a pronoun stands for: the nearest name of its kind, in this sentence or the ones just before."""
+        letters = {"both": "D", "any": "DF"}.get(kind, kind)
+        near = [item for item in before if item.letter in letters] or [
+            item
+            for letter in letters
+            if letter in self._spoken and number - self._spoken[letter][0] <= _RECENT
+            for item in self._spoken[letter][1]
+        ]
+        if kind == "both":
+            return near[-_BOTH:] if len({item.name for item in near}) == _BOTH else []
+        ill = [item for item in near if item.letter == "F" and not item.is_symptom]
+        return ill[-1:] if kind == "F" and ill else near[-1:]
+
+    def _elliptic(self, skeleton: Skeleton, number: int) -> Iterator[Elliptic]:
+        earlier = {
+            letter: item
+            for letter, (last, item) in self._topics.items()
+            if number - last <= (_RECENT if letter == "F" else 1)
+        }
+        topics = dict(earlier)
+        places = sorted(skeleton.items)
+        clauses = [0, *(place + 1 for place, mark in enumerate(skeleton.text) if mark == ",")]
+        passed = 0
+        for start in clauses:
+            while passed < len(places) and places[passed] < start:
+                _update(topics, skeleton.items[places[passed]])
+                passed += 1
+            rest = skeleton.text[start : start + _CLAUSE]
+            near = places[passed : bisect_left(places, start + _CLAUSE)]
+            for topic in topics.values() if near else ():
+                moved = {place - start + 1: skeleton.items[place] for place in near}
+                omission = Omission.FAR if earlier.get(topic.letter) is topic else Omission.NEAR
+                yield Elliptic(Skeleton(topic.letter + rest, {0: topic, **moved}), topic, omission)
+
+    def _remember(self, skeleton: Skeleton, number: int, *, is_asked: bool) -> None:
+        for letter in "DF":
+            spoken = [item for _, item in sorted(skeleton.items.items()) if item.letter == letter]
+            if spoken:
+                self._spoken[letter] = (number, spoken)
+        if not is_asked:
+            latest: dict[str, Item] = {}
+            for _, item in sorted(skeleton.items.items()):
+                _update(latest, item)
+            self._topics.update({letter: (number, item) for letter, item in latest.items()})
+
+
+def _update(topics: dict[str, Item], item: Item) -> None:
+    """A name becomes what is spoken of; a symptom does not take the place of an illness."""
+    known = topics.get(item.letter)
+    if item.letter in "DFG" and not (item.is_symptom and known and not known.is_symptom):
+        topics[item.letter] = item
+
+
+def _answered(asked: Skeleton, answer: str) -> Skeleton | None:
+    """A question with its short answer as a statement: 孕妇能吃吗? 不能 is 孕妇不能吃."""
+    found = _ANSWER.match(answer)
+    verb = _ASKING.search(asked.text, question_start(asked.text))
+    if not found or verb is None:
+        return None
+    said = "不能" if found["no"] else "可以"
+    shift = len(said) - len(verb[0])
+    text = _ASKS.sub("", asked.text[: verb.start()] + said + asked.text[verb.end() :])
+    items = {place + shift * (place >= verb.end()): item for place, item in asked.items.items()}
+    return Skeleton(text, items)
