@@ -206,6 +206,34 @@ def dedup_set(
     say(dedup(source, out, threshold=threshold, against=against, exclude=exclude, prefer=prefer or ()).line())
 
 
+@corpus.command("dedup review")
+def review_dedup(
+    source: Annotated[Path, typer.Argument(metavar="OUT", help="Folder that `corpus dedup` wrote.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the set with the new decisions.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Another threshold.")] = None,
+    restore: Annotated[list[str] | None, typer.Option(help="Id of a removed dialogue to keep; repeatable.")] = None,
+    against: Annotated[Path | None, typer.Option(help="The version it was compared with, where there was one.")] = None,
+    exclude: Annotated[Path | None, typer.Option(help="The test set it was freed of, where there was one.")] = None,
+    show: Annotated[int, typer.Option(min=0, help="How many pairs to show, nearest to the threshold first.")] = 20,
+) -> None:
+    """Show borderline pairs, differences marked; restore pairs or take another threshold, without signing anew.
+
+    The texts shown are patients' own. With --restore or --threshold the outcome is written to --out.
+
+    Example: zhongjing corpus dedup review work/dedup --restore d-0123456789abcdef --threshold 0.6 --out work/reviewed
+    """
+    from corpus.review import borderline, review, side_by_side
+    from corpus.stock import Others
+
+    if threshold is None and not restore:
+        for line in side_by_side(source, borderline(source, show)):
+            say(line)
+        return
+    if out is None:
+        raise ZhongjingError("a folder for the outcome is missing", hint="name one with --out")
+    say(review(source, out, threshold=threshold, restore=restore or (), others=Others(against, exclude)).line())
+
+
 @corpus.command("match")
 def match_set(
     source: Source,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -12,8 +13,8 @@ import pyarrow.parquet as pq
 
 from corpus.copies import Copies
 from corpus.sets import SetWriter
-from corpus.signatures import Shelf, Signatures
-from corpus.stars import NUMBERS
+from corpus.stars import NUMBERS, QUESTIONS
+from corpus.stock import Stock
 from corpus.tables import SCHEMA
 from foundation.jsonl import dump_json
 from foundation.progress import progress
@@ -24,6 +25,8 @@ DUPLICATES = "duplicates.jsonl"
 NEAR_MISSES = "near_misses.jsonl"
 REMOVED = "removed.parquet"
 
+RESTORED = 3
+_FLAGS = {NUMBERS: "numbers_differ", QUESTIONS: "questions_differ", RESTORED: "restored"}
 _COUNTED = {"numbers_differ": "flagged_for_numbers", "questions_differ": "flagged_for_questions"}
 
 Rows = npt.NDArray[np.int64]
@@ -41,9 +44,9 @@ class Duplicate(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
 
     `similarity` is the exact Jaccard similarity of 3-gram sets, `ratio` rapidfuzz's of the texts compared, both from
     0 to 1. Reasons of removal: `exact`, `near`, `contaminated` (like an item of a test set). Flagged are
-    `numbers_differ` (each has a number that the other lacks) and `questions_differ` (one answer to two questions), each
-    dialogue once, beside the one it is most like. `within` names the version or test set that the keeper is in, where
-    it is not in the set itself.
+    `numbers_differ` (each has a number that the other lacks), `questions_differ` (one answer to two questions) and
+    `restored` (in review), each dialogue once, beside the one it is most like. `within` names the version or test set
+    that the keeper is in, where it is not in the set itself.
     """
 
     keeper: str
@@ -64,27 +67,18 @@ class NearMiss(msgspec.Struct, kw_only=True, frozen=True):
     similarity: float
 
 
-class Stock(msgspec.Struct, frozen=True):
-    """All that is compared: shelves of dialogues and their signatures, in the same order.
-
-    The first `tests` dialogues are of the test set, those up to `frozen` of the version; the rest is deduplicated.
-    """
-
-    shelves: list[Shelf]
-    signatures: Signatures
-    tests: int
-    frozen: int
-    names: tuple[str, str]
-
-    def within(self, document: int) -> str | None:
-        """The name of the test set or version that a document is in."""
-        if document >= self.frozen:
-            return None
-        return self.names[0] if document < self.tests else self.names[1]
+def give_back(copies: Copies, stock: Stock, returned: Collection[str]) -> None:
+    """Let dialogues stay that would go, flagged beside their keepers as `restored`."""
+    if not returned:
+        return
+    rows = np.flatnonzero(np.isin(stock.signatures.ids.to_numpy(zero_copy_only=False), sorted(returned)))
+    rows = rows[(rows >= stock.frozen) & (copies.keeper[rows] != rows)]
+    copies.beside[rows], copies.reason[rows] = copies.keeper[rows], RESTORED
+    copies.keeper[rows] = rows
 
 
 def write_copies(stock: Stock, copies: Copies, parameters: Parameters, writer: SetWriter) -> None:
-    """Sort the dialogues of the last shelf into kept and removed, with a line for each removal, flag and near miss."""
+    """Sort the stock's own dialogues into kept and removed, with a line for each removal, flag and near miss."""
     ids = stock.signatures.ids
     place = stock.frozen
     with (
@@ -92,7 +86,7 @@ def write_copies(stock: Stock, copies: Copies, parameters: Parameters, writer: S
         progress("writing", len(stock.signatures) - place) as steps,
     ):
         duplicates, near_misses = writer.file(DUPLICATES), writer.file(NEAR_MISSES)
-        for batch in stock.shelves[-1].batches():
+        for batch in (batch for shelf in stock.shelves[stock.own :] for batch in shelf.batches()):
             rows = np.arange(place, place + batch.num_rows)
             stays = copies.keeper[rows] == rows
             writer.keep_rows(batch.filter(pa.array(stays)))
@@ -128,7 +122,7 @@ def _duplicate(row: int, stock: Stock, copies: Copies, parameters: Parameters) -
 
 
 def _flag(row: int, copies: Copies) -> str:
-    return "numbers_differ" if copies.reason[row] == NUMBERS else "questions_differ"
+    return _FLAGS[int(copies.reason[row])]
 
 
 def _reason(row: int, keeper: int, stock: Stock) -> str:

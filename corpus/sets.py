@@ -68,12 +68,16 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides the output of a step: its inputs and its parameters (JSON values)."""
+    """What decides the output of a step: its inputs and its parameters (JSON values).
+
+    With `again` the source is an earlier output of this very step, whose result and rejects the new one replaces.
+    """
 
     stage: str
     inputs: list[FileEntry]
     parameters: dict[str, Any]
     source: Path | None = None
+    again: bool = False
 
 
 class Drop(msgspec.Struct, frozen=True):
@@ -287,11 +291,11 @@ def row_group_sizes(folder: Path) -> list[int]:
         return [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
 
 
-def read_some(folder: Path, ids: Collection[str]) -> dict[str, Dialogue]:
+def read_some(folder: Path, ids: Collection[str], file: str = DIALOGUES) -> dict[str, Dialogue]:
     """The dialogues of a set or version with these ids, as far as it has them."""
     _require_set(folder)
     wanted = ds.field("id").isin(sorted(ids))
-    rows = ds.dataset(existing_file(folder / DIALOGUES), format="parquet").to_table(filter=wanted)
+    rows = ds.dataset(existing_file(folder / file), format="parquet").to_table(filter=wanted)
     return {dialogue.id: dialogue for batch in rows.to_batches() for dialogue in from_batch(batch)}
 
 
@@ -305,9 +309,10 @@ def _write_set(plan: Plan, folder: Path, name: str, work: Callable[[SetWriter], 
     earlier: list[StageResult] = []
     with SetWriter(folder, plan.stage) as writer:
         if plan.source is not None:
-            earlier = stages_of(plan.source)
+            earlier = [stage for stage in stages_of(plan.source) if not (plan.again and stage.stage == plan.stage)]
             with existing_file(plan.source / REJECTS).open("rb") as rejects:
-                writer.carry(rejects)
+                own = b'{"stage":"%s",' % plan.stage.encode() if plan.again else None
+                writer.carry(line for line in rejects if own is None or not line.startswith(own))
         work(writer)
         result = writer.close()
     write_manifest(

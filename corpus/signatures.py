@@ -64,6 +64,14 @@ class Signatures(msgspec.Struct, frozen=True):
     def __len__(self) -> int:
         return len(self.keys)
 
+    def rest(self, begin: int) -> Signatures:
+        """Those from `begin` on."""
+        return Signatures(self.ids[begin:], self.keys[begin:], self.sketches[begin:], self.traits[begin:])
+
+    def at(self, places: Numbers) -> Signatures:
+        """Those at the places, in their order."""
+        return Signatures(self.ids.take(places), self.keys[places], self.sketches[places], self.traits[places])
+
 
 def sign_shelf(shelf: Shelf, *, prefer: Sequence[str] = (), threads: int = 2) -> Signatures:
     """Read a file of dialogues once and sign each; batches are signed in `threads` at a time."""
