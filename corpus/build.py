@@ -16,6 +16,7 @@ from corpus.filters import FilterOptions, filter_dialogues
 from corpus.importing import import_files
 from corpus.matching import match
 from corpus.normalise import normalise
+from corpus.origins import Origins
 from corpus.sets import GRAPH_KIND, StageResult
 from corpus.versions import check_name, freeze
 from foundation.errors import ZhongjingError
@@ -24,9 +25,17 @@ from foundation.manifest import code_version, entry_of, read_manifest
 
 
 class DedupOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`threshold` is the Jaccard similarity from which two dialogues count as copies."""
+    """`threshold` is the Jaccard similarity from which two dialogues count as copies; `prefer` names better sources."""
 
     threshold: Annotated[float, msgspec.Meta(gt=0, le=1)] = THRESHOLD
+    prefer: list[str] = []
+
+
+class FreezeOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`parents` are versions that this one grew from; `origins` say licence and consent of each source."""
+
+    parents: list[str] = []
+    origins: Origins = {}
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,6 +43,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     filter: FilterOptions = FilterOptions()
     dedup: DedupOptions = DedupOptions()
+    freeze: FreezeOptions = FreezeOptions()
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -146,12 +156,13 @@ def _steps(
     yield normalise(work / "import", work / "normalise", **how)
     yield deidentify(work / "normalise", work / "deidentify", graph=graph, **how)
     yield filter_dialogues(work / "deidentify", work / "filter", options=options.filter, **how)
-    yield dedup(work / "filter", work / "dedup", threshold=options.dedup.threshold, reuse=True)
+    copies = options.dedup
+    yield dedup(work / "filter", work / "dedup", threshold=copies.threshold, prefer=copies.prefer, reuse=True)
     last = work / "dedup"
     if graph is not None:
         yield match(last, graph, work / "match", **how)
         last = work / "match"
-    yield freeze(last, out / "versions", name)
+    yield freeze(last, out / "versions", name, parents=options.freeze.parents, origins=options.freeze.origins)
 
 
 def inputs_of(recipe: Recipe, path: Path) -> list[str]:

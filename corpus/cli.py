@@ -256,14 +256,52 @@ def freeze_set(
     name: Annotated[str, typer.Option(help="Name of the dataset.")],
     versions: Annotated[Path, typer.Option("--versions", help="Folder of all versions.")] = Path("versions"),
     parent: Annotated[list[str] | None, typer.Option(help="Version this one grew from; may be repeated.")] = None,
+    origins: Annotated[
+        Path | None, typer.Option(help="YAML or JSON file with licence and consent of each source.")
+    ] = None,
 ) -> None:
     """Freeze a set as the next version of a dataset, with a card; a version never changes again.
 
-    Example: zhongjing corpus freeze work/match --name cmtmedqa --versions versions
+    A file of origins reads: cmtmedqa: {licence: Apache-2.0, consent: "not asked"}. What it does not say is unknown.
+
+    Example: zhongjing corpus freeze work/match --name cmtmedqa --versions versions --origins origins.yaml
     """
+    from corpus.origins import read_origins
     from corpus.versions import freeze
 
-    say(freeze(source, versions, name, parents=parent or ()).line())
+    known = read_origins(origins) if origins is not None else None
+    say(freeze(source, versions, name, parents=parent or (), origins=known).line())
+
+
+@corpus.command("diff")
+def diff_versions(
+    old: Annotated[Path, typer.Argument(metavar="A", help="Folder of the older version.")],
+    new: Annotated[Path, typer.Argument(metavar="B", help="Folder of the newer version.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, with all ids, as one JSON object.")] = False,
+) -> None:
+    """Say what was added, removed and changed from one version to another, by department and reason.
+
+    Example: zhongjing corpus diff versions/cmtmedqa-v1 versions/cmtmedqa-v2
+    """
+    from corpus.diff import diff
+    from foundation.jsonl import dump_json
+
+    difference = diff(old, new)
+    for line in [dump_json(difference).decode()] if as_json else difference.lines():
+        say(line)
+
+
+@corpus.command("card")
+def show_card(
+    version: Annotated[Path, typer.Argument(metavar="VERSION", help="Folder of a frozen version.")],
+) -> None:
+    """Show the dataset card of a version, after checking that no file of it has changed since it was frozen.
+
+    Example: zhongjing corpus card versions/cmtmedqa-v1
+    """
+    from corpus.versions import read_card
+
+    say(read_card(version))
 
 
 @corpus.command("sample")

@@ -39,7 +39,7 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a step did: `read` equals `kept` plus the sum of `rejected` (reason to count).
 
     `details` are other counts worth a line, `sums` are over the dialogues kept; `samples` are ids (or file:line)
-    per reason, never text.
+    per reason, never text. `parameters` are those of the plan.
     """
 
     stage: str
@@ -49,6 +49,7 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True):
     details: dict[str, int | str] = {}
     sums: dict[str, float] = {}
     samples: dict[str, list[str]] = {}
+    parameters: dict[str, Any] = {}
     reused: bool = False
 
     def mean(self, name: str) -> float | None:
@@ -314,7 +315,7 @@ def _write_set(plan: Plan, folder: Path, name: str, work: Callable[[SetWriter], 
                 own = b'{"stage":"%s",' % plan.stage.encode() if plan.again else None
                 writer.carry(line for line in rejects if own is None or not line.startswith(own))
         work(writer)
-        result = writer.close()
+        result = msgspec.structs.replace(writer.close(), parameters=plan.parameters)
     write_manifest(
         folder,
         kind=KIND,

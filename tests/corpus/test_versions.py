@@ -4,16 +4,20 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corpus.diff import GONE, diff
 from corpus.filters import filter_dialogues
-from corpus.records import Prompt
+from corpus.origins import read_origins
+from corpus.records import Dialogue, Message, Prompt
 from corpus.sampling import cut, draw, sample_prompts
 from corpus.sets import DIALOGUES, REJECTS, read_dialogues, stages_of
+from corpus.signatures import SIGNATURES
 from corpus.turns import asks
-from corpus.versions import freeze
+from corpus.versions import freeze, read_card
 from foundation.errors import ZhongjingError
 from foundation.jsonl import read_records
 from foundation.manifest import read_manifest
@@ -30,7 +34,8 @@ def test_a_version_is_numbered_described_and_reused(set_of: Callable[..., Path],
     assert (first.details["version"], first.reused) == ("care-v1", False)
     assert (again.details["version"], again.reused) == ("care-v1", True)
     folder = versions / "care-v1"
-    assert {file.name for file in folder.iterdir()} == {DIALOGUES, REJECTS, "manifest.json", "README.md"}
+    files = {DIALOGUES, REJECTS, SIGNATURES, "manifest.json", "README.md", "dataset_dict.json", "train"}
+    assert {file.name for file in folder.iterdir()} == files
     manifest = read_manifest(folder, "dataset-version")
     assert manifest.counts["departments"] == {"unknown": 1}
     assert manifest.counts["left_out"] == {"filter: goodbye_only": 1}
@@ -47,7 +52,11 @@ def test_new_content_gets_the_next_number_and_old_versions_stay(set_of: Callable
     before = (versions / "care-v1" / DIALOGUES).read_bytes()
     freeze(set_of(CONSULTATION, CONSULTATION, name="two"), versions, "care", parents=["care-v1"])
     assert (versions / "care-v1" / DIALOGUES).read_bytes() == before
-    assert read_manifest(versions / "care-v2").parameters == {"parents": ["care-v1"]}
+    assert read_manifest(versions / "care-v2").parameters == {
+        "parents": ["care-v1"],
+        "origins": {},
+        "steps": {"import": {}},
+    }
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "a..b"])
@@ -64,13 +73,98 @@ def test_only_a_dialogue_set_can_be_frozen(set_of: Callable[..., Path], tmp_path
         freeze(tmp_path / "missing", tmp_path / "versions", "care")
 
 
-def test_datasets_loads_a_version(set_of: Callable[..., Path], tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets")
+@pytest.mark.parametrize("count", [0, 1, 2_500])
+def test_datasets_loads_a_version_either_way(set_of: Callable[..., Path], tmp_path: Path, count: int) -> None:
+    import datasets
+
+    freeze(set_of(*[CONSULTATION] * count), tmp_path / "versions", "care")
+    folder = str(tmp_path / "versions" / "care-v1")
+    mapped = datasets.load_from_disk(folder)["train"]
+    read = datasets.load_dataset(folder, split="train", cache_dir=str(tmp_path / "cache"))
+    assert len(mapped) == len(read) == count
+    assert mapped.features == read.features
+    assert mapped.to_list() == read.to_list()
+    for row in mapped:
+        assert [turn["content"] for turn in row["messages"]] == CONSULTATION
+        assert row["meta"]["file"] == "made-up.jsonl"
+
+
+ORIGINS = "made-up: {licence: MIT, consent: asked and given, note: none}\n"
+
+
+def test_licence_and_consent_are_on_the_card_and_unknown_where_nobody_said(
+    set_of: Callable[..., Path], make_dialogue: Callable[..., Dialogue], tmp_path: Path
+) -> None:
+    other = msgspec.structs.replace(make_dialogue(CONSULTATION, number=2), source="elsewhere")
+    source = set_of(make_dialogue(CONSULTATION), other)
+    (tmp_path / "origins.yaml").write_text(ORIGINS)
+    freeze(source, tmp_path / "versions", "care", origins=read_origins(tmp_path / "origins.yaml"))
+    card = read_card(tmp_path / "versions" / "care-v1")
+    assert "| made-up | 1 | MIT | asked and given | none |" in card
+    assert "| elsewhere | 1 | unknown | unknown |  |" in card
+    assert "| 6 | 2 |" in card
+    assert "license: other" in card
+    again = freeze(source, tmp_path / "versions", "care")
+    assert again.details["version"] == "care-v2"
+
+
+@pytest.mark.parametrize("text", ["made-up: {license: MIT}", "- MIT", "a: [", "made-up: MIT"])
+def test_origins_that_say_something_else_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "origins.yaml").write_text(text)
+    with pytest.raises(ZhongjingError, match=r"origins\.yaml"):
+        read_origins(tmp_path / "origins.yaml")
+
+
+def test_a_changed_file_of_a_version_is_noticed(set_of: Callable[..., Path], tmp_path: Path) -> None:
     freeze(set_of(CONSULTATION), tmp_path / "versions", "care")
-    file = str(tmp_path / "versions" / "care-v1" / DIALOGUES)
-    loaded = datasets.load_dataset("parquet", data_files=file, split="train", cache_dir=str(tmp_path / "cache"))
-    assert [turn["content"] for turn in loaded[0]["messages"]] == CONSULTATION
-    assert loaded[0]["meta"]["file"] == "made-up.jsonl"
+    version = tmp_path / "versions" / "care-v1"
+    assert read_card(version).startswith("---\nlanguage: zh\nlicense: unknown\n")
+    (version / REJECTS).write_text("{}\n")
+    with pytest.raises(ZhongjingError, match="not as it was frozen"):
+        read_card(version)
+
+
+def test_a_killed_or_full_disk_leaves_no_version(
+    set_of: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, versions = set_of(CONSULTATION), tmp_path / "versions"
+    freeze(source, versions, "care")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("corpus.versions.write_for_datasets", full)
+    with pytest.raises(ZhongjingError, match="disk is full"):
+        freeze(source, versions, "care", parents=["care-v1"])
+    assert [folder.name for folder in versions.iterdir()] == ["care-v1"]
+
+
+def test_what_changed_between_versions(set_of: Callable[..., Path], tmp_path: Path) -> None:
+    many = [[f"{text}{number}" for text in CONSULTATION] for number in range(4)]
+    first = list(read_dialogues(set_of(*many)))
+    changed = msgspec.structs.replace(first[1], department="内科")
+    new = msgspec.structs.replace(first[3], id="d-new", department="儿科")
+    filter_dialogues(set_of(*first[:3], name="a"), tmp_path / "b")
+    thanks = Dialogue(
+        **{**msgspec.structs.asdict(first[2]), "messages": [Message("user", "谢谢"), Message("assistant", "好")]}
+    )
+    filter_dialogues(set_of(changed, thanks, new, name="c"), tmp_path / "d")
+    for folder in ("b", "d"):
+        freeze(tmp_path / folder, tmp_path / "versions", "care")
+    found = diff(tmp_path / "versions" / "care-v1", tmp_path / "versions" / "care-v2")
+    assert (found.added, found.removed) == (["d-new"], [first[0].id, first[2].id])
+    assert found.changed == {first[1].id: ["department"]}
+    assert found.reasons == {GONE: 1, "filter: goodbye_only": 1}
+    assert found.added_departments == {"儿科": 1}
+    assert list(found.lines()) == [
+        "care-v1 -> care-v2: 3 -> 2 dialogues",
+        "added 1: 儿科 1",
+        "removed 2: unknown 2",
+        "  why: not among what was read 1, filter: goodbye_only 1",
+        "changed 1: department 1",
+    ]
+    same = diff(tmp_path / "versions" / "care-v1", tmp_path / "versions" / "care-v1")
+    assert (same.added, same.removed, same.changed, same.parameters) == ([], [], {}, {})
 
 
 def prompts_of(path: Path) -> list[Prompt]:
