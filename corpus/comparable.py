@@ -52,6 +52,10 @@ class Turns(msgspec.Struct, frozen=True):
     def __len__(self) -> int:
         return len(self.starts) - 1
 
+    def room(self) -> Offsets:
+        """The most points that each dialogue can have: one for every byte, and one between two turns."""
+        return np.diff(self.ends[self.starts]) + np.diff(self.starts)
+
 
 def turns_of(batch: pa.RecordBatch) -> Turns:
     """The column `messages` of a batch of dialogues."""
@@ -67,8 +71,7 @@ def texts_of(turns: Turns, rows: npt.NDArray[np.int64]) -> tuple[Points, Offsets
 
     A point said by the patient has the bit `PATIENT` set.
     """
-    lengths = turns.ends[turns.starts[rows + 1]] - turns.ends[turns.starts[rows]]
-    points = np.empty(int(lengths.sum()) + 1, dtype=np.uint32)
+    points = np.empty(int(turns.room()[rows].sum()) + 1, dtype=np.uint32)
     offsets = np.zeros(len(rows) + 1, dtype=np.int64)
     _fold_all(turns.data, turns.ends, turns.starts, turns.roles, table(), rows, points, offsets)
     return points[: offsets[-1]].copy(), offsets

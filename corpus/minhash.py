@@ -49,7 +49,7 @@ def sign(turns: Turns) -> tuple[Sketches, Keys, npt.NDArray[np.int32]]:
     sketches = np.zeros((count, WIDTH), dtype=np.uint16)
     keys = np.empty((count, 2), dtype=np.uint64)
     traits = np.zeros((count, 5), dtype=np.int32)
-    longest = int(np.max(np.diff(turns.ends[turns.starts]), initial=0)) + 1
+    longest = int(np.max(turns.room(), initial=0)) + 1
     _sign(turns.data, turns.ends, turns.starts, turns.roles, table(), _multipliers(), longest, sketches, keys, traits)
     return sketches, keys, traits
 

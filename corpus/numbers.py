@@ -72,7 +72,7 @@ def _has_unit(points: Any, place: Any) -> Any:
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _numbers(points: Any) -> Any:
     """Where numbers begin and end, shape (n, 2)."""
-    found, count, place = np.empty((len(points) // 2 + 1, 2), dtype=np.int64), 0, 0
+    found, count, place = np.empty((len(points), 2), dtype=np.int64), 0, 0
     while place < len(points):
         end = place
         if _is_digit(points, place):

@@ -73,7 +73,7 @@ def test_only_a_dialogue_set_can_be_frozen(set_of: Callable[..., Path], tmp_path
         freeze(tmp_path / "missing", tmp_path / "versions", "care")
 
 
-@pytest.mark.parametrize("count", [0, 1, 2_500])
+@pytest.mark.parametrize("count", [1, 2_500])
 def test_datasets_loads_a_version_either_way(set_of: Callable[..., Path], tmp_path: Path, count: int) -> None:
     import datasets
 
@@ -145,9 +145,7 @@ def test_what_changed_between_versions(set_of: Callable[..., Path], tmp_path: Pa
     changed = msgspec.structs.replace(first[1], department="内科")
     new = msgspec.structs.replace(first[3], id="d-new", department="儿科")
     filter_dialogues(set_of(*first[:3], name="a"), tmp_path / "b")
-    thanks = Dialogue(
-        **{**msgspec.structs.asdict(first[2]), "messages": [Message("user", "谢谢"), Message("assistant", "好")]}
-    )
+    thanks = msgspec.structs.replace(first[2], messages=[Message("user", "谢谢"), Message("assistant", "好")])
     filter_dialogues(set_of(changed, thanks, new, name="c"), tmp_path / "d")
     for folder in ("b", "d"):
         freeze(tmp_path / folder, tmp_path / "versions", "care")
