@@ -3,7 +3,7 @@
 import * as Order from "./order.js";
 
 const TYPING = "textarea, input:not([type=checkbox]):not([type=radio]), select";
-const OWN_ENTER = "button, a, summary, input";
+const OWN_ENTER = "button:not(.chip), a, summary, input";
 
 // Whether the key was ours; `page` is what is on show.
 export function keyPressed(event, page) {

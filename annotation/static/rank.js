@@ -217,6 +217,8 @@ function showToday(count) {
   main.querySelector("#pace progress").value = count;
 }
 
+// A button that was clicked lets go, so that Enter submits the order and not the button once more.
+main.addEventListener("click", (event) => { if (event.detail > 0) event.target.closest("button")?.blur(); });
 addEventListener("popstate", () => location.reload());
 document.addEventListener("keydown", (event) => { if (keyPressed(event, page)) event.preventDefault(); });
 page = new Page();

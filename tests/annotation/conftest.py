@@ -1,20 +1,30 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
-from sqlalchemy.orm import Session
+import uvicorn
+from fastapi import FastAPI
+from playwright.sync_api import Browser, BrowserContext, Page
+from sqlalchemy import create_engine, make_url, select, text
+from sqlalchemy.orm import Session, selectinload
 
+from annotation.auth import log_in
 from annotation.campaigns import create_campaign
 from annotation.database import Database, upgrade
-from annotation.models import Base, Campaign, User
+from annotation.decisions import Ranking, Submission
+from annotation.models import Assignment, Base, Campaign, User
 from annotation.simulation import add_simulated_experts
+from annotation.web.app import Settings, create_app
 from corpus.records import Message, ModelOutput, Prompt
 
 NUMBERS = count()
@@ -103,6 +113,85 @@ def database(url: str) -> Iterator[Database]:
 @pytest.fixture
 def made() -> Material:
     return Material()
+
+
+@pytest.fixture
+def desk(chromium: Browser, url: str, made: Material, tmp_path: Path) -> Iterator[Desk]:
+    """A running service where 李医生 is known and has no task yet."""
+    app = create_app(Settings(database_url=url, data=tmp_path / "data"))
+    with app.state.database.write() as session:
+        expert = made.person(session)
+    with serving(app) as address:
+        yield Desk(chromium, address, app.state.database, expert.id)
+    app.state.database.close()
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+class Desk:
+    """李医生 at the page, and what the database holds of her."""
+
+    def __init__(self, chromium: Browser, address: str, database: Database, expert_id: int) -> None:
+        self.chromium, self.address, self.database, self.expert_id = chromium, address, database, expert_id
+
+    @contextmanager
+    def browser(self, width: int = 1440, height: int = 900, **options: Any) -> Iterator[BrowserContext]:
+        """A logged-in browser; a script error or a breach of the content policy fails the test."""
+        viewport = {"width": width, "height": height}
+        context = self.chromium.new_context(viewport=viewport, base_url=self.address, **options)
+        context.set_default_timeout(10_000)
+        with self.database.write() as session:
+            token = log_in(session, self.expert_id)
+        context.add_cookies([{"name": "zhongjing_login", "value": token, "url": self.address}])
+        problems: list[str] = []
+        context.on("weberror", lambda error: problems.append(str(error.error)))
+        context.on("console", lambda line: problems.append(line.text) if "Content Security" in line.text else None)
+        yield context
+        assert problems == []
+        context.close()
+
+    @contextmanager
+    def ranking(self, *args: Any, **options: Any) -> Iterator[Page]:
+        """Her first task on show, its script listening."""
+        with self.browser(*args, **options) as context:
+            page = context.new_page()
+            page.goto("/rank")
+            page.locator("#start").click()
+            page.wait_for_selector(".slot")
+            yield page
+
+    def shown(self, number: int) -> list[str]:
+        """Output ids in the order of the cards."""
+        with self.database.read() as session:
+            assignment = session.get(Assignment, number)
+            assert assignment is not None
+            return [output_id for _, output_id in assignment.shown]
+
+    def stored(self, number: int, dimension: str = "overall") -> list[list[list[int]]]:
+        """The rankings of a task by card numbers, oldest first."""
+        card = {output_id: place for place, output_id in enumerate(self.shown(number), start=1)}
+        with self.database.read() as session:
+            query = select(Ranking.tiers).where(Ranking.assignment_id == number, Ranking.dimension == dimension)
+            found = session.scalars(query.order_by(Ranking.version)).all()
+        return [[sorted(card[output_id] for output_id in tier) for tier in tiers] for tiers in found]
+
+    def submissions(self, number: int) -> list[Submission]:
+        """What was sent for a task, oldest first, with its flags."""
+        with self.database.read() as session:
+            query = select(Submission).where(Submission.assignment_id == number).options(selectinload(Submission.flags))
+            return list(session.scalars(query.order_by(Submission.version)))
 
 
 class Material:
