@@ -6,36 +6,37 @@ export class Clock {
   #spent = 0;
   #since = performance.now();
   #lastSign = performance.now();
+  #visible = !document.hidden;
 
   constructor() {
     for (const sign of ["pointermove", "pointerdown", "keydown", "scroll", "focus"]) {
       addEventListener(sign, () => this.#sign(), { passive: true, capture: true });
     }
-    document.addEventListener("visibilitychange", () => this.#settle(document.hidden));
+    document.addEventListener("visibilitychange", () => {
+      this.#sign();
+      this.#visible = !document.hidden;
+    });
   }
 
   // Begins anew, with what was spent on the same task before.
   restart(seconds = 0) {
-    this.#settle(false);
+    this.#sign();
     this.#spent = seconds * 1000;
-    this.#lastSign = performance.now();
   }
 
   seconds() {
-    this.#settle(false);
+    this.#settle();
     return Math.round(this.#spent) / 1000;
   }
 
   #sign() {
-    this.#settle(false);
+    this.#settle();
     this.#lastSign = performance.now();
   }
 
-  #settle(leaving) {
+  #settle() {
     const now = performance.now();
-    if (leaving || !document.hidden) {
-      this.#spent += Math.max(0, Math.min(now, this.#lastSign + IDLE_AFTER) - this.#since);
-    }
+    if (this.#visible) this.#spent += Math.max(0, Math.min(now, this.#lastSign + IDLE_AFTER) - this.#since);
     this.#since = now;
   }
 }

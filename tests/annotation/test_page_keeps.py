@@ -64,11 +64,11 @@ def test_a_draft_survives_a_reload_and_fills_no_other_task(desk, campaign):
 def test_without_a_connection_the_order_waits_and_goes_out_by_itself(desk, campaign):
     with desk.ranking() as page:
         press(page, "1", "2", "3", "4")
-        page.context.set_offline(True)
+        page.route("**/rank/1", lambda route: route.abort("internetdisconnected"))
         press(page, "Enter")
         expect(page.locator(SAY)).to_contain_text("连接中断")
         assert desk.stored(1) == []
-        page.context.set_offline(False)
+        page.unroute("**/rank/1")
         go_on(page, 1)
     assert desk.stored(1) == [[[1], [2], [3], [4]]]
 
