@@ -14,6 +14,7 @@ LIGHT = frozenset("的地得了着呢吧啊哦呀嘛哈哟噢您你们咱请和�
 WEIGHTY = frozenset(
     "不没无未勿莫非别禁忌否停戒"
     "零一二两三四五六七八九十百千万亿半几双单"
+    "毫微克升片粒支袋滴丸针包瓶次回日周月年天时分秒岁度"
     "左右上下前后内外高低升降增减加多少大小早晚男女阴阳快慢轻重冷热急缓良恶空饱释复吗"
 )
 _SIGNS_BETWEEN_DIGITS = re.compile(r"(?<=\d)[.,:：，．](?=\d)")
@@ -30,7 +31,8 @@ def normal(text: str) -> str:
 
 def alike(one: str, other: str) -> bool:
     """Whether two normal forms say the same: equal, or at least `THRESHOLD` similar (1 - Levenshtein distance / longer
-    length) and different only in `LIGHT` words or in insertions without figures, letters, negations and opposites."""
+    length) and different only in `LIGHT` words or in insertions of Chinese words without figures, units, negations
+    and opposites."""
     if one == other:
         return True
     if Levenshtein.normalized_similarity(one, other, score_cutoff=THRESHOLD) < THRESHOLD:

@@ -103,7 +103,7 @@ def sizes(session: Session, campaign: Campaign) -> tuple[int, int]:
     return session.scalar(tasks) or 0, session.scalar(assignments.where(Task.campaign_id == campaign.id, counts())) or 0
 
 
-def tests_in(session: Session, campaign: Campaign) -> tuple[int, int]:
+def probes_in(session: Session, campaign: Campaign) -> tuple[int, int]:
     """How many gold tasks and how many repeats are among a campaign's tasks."""
     of_campaign = Task.campaign_id == campaign.id
     gold = select(func.count()).select_from(GoldOrder).join(Task, Task.id == GoldOrder.task_id).where(of_campaign)
@@ -121,7 +121,7 @@ def naming_models(session: Session, campaign: Campaign) -> list[tuple[str, str]]
 def described(session: Session, campaign: Campaign, experts: int) -> tuple[list[str], list[str]]:
     """What a new campaign holds, and what its curator should look at, as lines of text without any answer's words."""
     tasks, assignments = sizes(session, campaign)
-    gold, repeated = tests_in(session, campaign)
+    gold, repeated = probes_in(session, campaign)
     merged = sum(len(ids) for ids in session.scalars(_answers_of(campaign, Answer.merged)))
     told = [f"campaign {campaign.name}: {tasks} tasks, {assignments} assignments to {experts} experts"]
     if gold or repeated:

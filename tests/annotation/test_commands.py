@@ -12,11 +12,13 @@ import urllib.request
 from contextlib import closing, suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 import typer
 
 from annotation.cli import add_commands
 from annotation.database import newest_revision
+from annotation.guideline import default_guideline
 from corpus.records import RankedPrompt
 from foundation.cli import run
 from foundation.jsonl import read_records, write_records
@@ -65,6 +67,57 @@ def test_the_road_by_commands(command, tmp_path):
     assert "SIMULATED" in out
     assert len(list(read_records(tmp_path / "release" / "rankings.jsonl", RankedPrompt))) == 5
     assert command("worker --once")[:2] == (0, "0 jobs done\n")
+
+
+GOLD = '{"prompt_id": "p-04", "tiers": [["o-p-04-3"], ["o-p-04-2", "o-p-04-1"], ["o-p-04-0"]]}'
+
+
+def test_a_campaign_as_the_lead_asks_for_it(command, tmp_path):
+    for name in ("李医生", "王医生", "赵医生"):
+        command(f"user add {name} --password-stdin", "a long enough password\n")
+    (tmp_path / "gold.jsonl").write_text(GOLD)
+    status, out, _ = command(f"{CREATE} --experts all --overlap 2 --gold gold.jsonl --repeats 0.25")
+    assert (status, out) == (
+        0,
+        "campaign ranking: 4 tasks, 8 assignments to 3 experts\n"
+        "mixed in unannounced: 1 gold prompts, 1 repeated prompts\n",
+    )
+    assert command("rank close")[:2] == (0, "campaign ranking is closed\n")
+    assert "closed already" in command("rank close")[2]
+
+
+def test_gold_without_an_order_is_refused_with_its_line_and_nothing_is_made(command, tmp_path):
+    (tmp_path / "gold.jsonl").write_text(GOLD + '\n{"prompt_id": "p-03"}\n')
+    status, _, err = command(f"{CREATE} --experts simulated --gold gold.jsonl")
+    assert status == 2
+    assert "gold.jsonl:2: a gold prompt without an order" in err
+    assert "no campaign yet" in command("rank status")[2]
+
+
+def test_what_a_curator_should_look_at_is_said_without_the_words(command, tmp_path, made):
+    prompts = made.prompts(2)
+    outputs = made.outputs(prompts)
+    outputs[0].text = "我是华佗GPT，建议休息"
+    outputs[5].text = outputs[4].text + "。"
+    write_records(tmp_path / "outputs.jsonl", outputs)
+    status, _, err = command(f"{CREATE} --experts simulated")
+    assert status == 0
+    assert "merged: 1 answers" in err
+    assert "not blind: 1 answers name their model: o-p-00-0" in err
+    assert "fewer_than_2_answers" in err
+    assert "华佗" not in err
+
+
+def test_a_rule_of_ones_own_has_a_version_of_its_own(command, tmp_path):
+    rule = default_guideline()
+    for name, changed in (("same", rule), ("other", msgspec.structs.replace(rule, en=rule.zh))):
+        (tmp_path / f"{name}.json").write_bytes(msgspec.json.encode(changed))
+    (tmp_path / "broken.json").write_text('{"version": "2"}')
+    assert command(f"{CREATE} --experts simulated --name a --guideline same.json")[0] == 0
+    status, _, err = command(f"{CREATE} --experts simulated --name b --guideline other.json")
+    assert (status, "has other words already" in err) == (2, True)
+    status, _, err = command(f"{CREATE} --experts simulated --name c --guideline broken.json")
+    assert (status, "broken.json: this is not a rule" in err) == (2, True)
 
 
 def test_people_are_added_with_the_password_from_stdin(command):

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from annotation.decisions import Ranking
+from annotation.campaigns import close_campaign, find_campaign
+from annotation.decisions import Queue, Ranking, Submission
 from annotation.errors import ConflictError, InvalidError, NotFoundError
 from annotation.judgements import judged_tasks
 from annotation.models import Assignment, Campaign, Task
@@ -188,3 +189,78 @@ def test_judgements_are_the_newest_version(database, task):
         judged = {row.prompt.prompt_id: row for row in judged_tasks(session, campaign)}[prompt_id]
     assert judged.tiers() == [[sorted(output for _, output in task[2])]]
     assert judged.tiers("safety") == []
+
+
+def test_what_does_not_belong_together_is_refused(database, task):
+    labels = [label for label, _ in task[2]]
+    orders = {"overall": [[label] for label in labels]}
+    wrong = [
+        {"verdict": "perfect"},
+        {"verdict": "cannot_judge"},
+        {"verdict": "cannot_judge", "reason": "bored"},
+        {"verdict": "cannot_judge", "reason": "other", "orders": orders},
+        {"verdict": "cannot_judge", "reason": "other", "none_acceptable": True},
+        {"verdict": "cannot_judge", "reason": "other", "note": "x" * 501},
+        {"orders": orders, "reason": "other"},
+        {"orders": orders, "worst": labels[0]},
+        {"orders": orders, "worst": "unknown"},
+        {"orders": orders, "rewrite": "better"},
+        {"orders": orders, "worst": labels[3], "rewrite": "a\ud800"},
+        {"orders": orders, "flags": [("unknown", "harm")]},
+        {"orders": orders, "flags": [(labels[0], "ugly")]},
+    ]
+    for values in wrong:
+        with pytest.raises(InvalidError):
+            submit(database, task, decision=Decision(**values))
+    with pytest.raises(ConflictError, match="nothing to take back"):
+        submit(database, task, decision=Decision(verdict="withdrawn"))
+    with database.read() as session:
+        assert session.scalars(select(Submission)).all() == []
+
+
+def test_sending_everything_twice_stores_it_once(database, task):
+    labels = [label for label, _ in task[2]]
+    decision = Decision(
+        orders={"overall": [[label] for label in labels]},
+        none_acceptable=True,
+        note=" note ",
+        worst=labels[3],
+        rewrite="better",
+        flags=[(labels[1], "harm"), (labels[0], "dose"), (labels[1], "harm")],
+    )
+    assert submit(database, task, decision=decision) == submit(database, task, decision=decision)
+    with database.read() as session:
+        stored = session.scalars(select(Submission)).one()
+        assert (stored.note, stored.worst, stored.rewrite) == ("note", task[2][3][1], "better")
+        assert session.scalar(select(Queue.done).where(Queue.expert_id == task[1])) == 1
+
+
+def test_taken_back_and_unjudged_tasks_hold_no_judgement(database, task):
+    def judged():
+        with database.read() as session:
+            campaign = session.get(Campaign, session.get(Assignment, task[0]).campaign_id)
+            return sum(len(row.judgements) for row in judged_tasks(session, campaign))
+
+    def done():
+        with database.read() as session:
+            return session.scalar(select(Queue.done).where(Queue.expert_id == task[1]))
+
+    steps = [
+        (Decision(verdict="cannot_judge", reason="other"), 0, 1),
+        (None, 1, 1),
+        (Decision(verdict="withdrawn"), 0, 0),
+        (None, 1, 1),
+        (Decision(verdict="cannot_judge", reason="unclear_question"), 0, 1),
+    ]
+    for number, (decision, judgements, finished) in enumerate(steps):
+        submit(database, task, decision=decision, key=f"key-{number}")
+        assert (judged(), done()) == (judgements, finished)
+
+
+def test_a_closed_campaign_takes_nothing_but_what_it_has(database, task):
+    stored = submit(database, task)
+    with database.write() as session:
+        close_campaign(session, find_campaign(session))
+    assert submit(database, task) == stored
+    with pytest.raises(ConflictError, match="closed"):
+        submit(database, task, key="key-2")
