@@ -31,7 +31,7 @@ LEARNING = COMMON | {
     "hidden": 128,
     "layers": 3,
     "pretraining": 240,
-    "iterations": 30,
+    "iterations": 15,
     "episodes": 32,
     "minibatch": 8,
     "epochs": 4,
@@ -42,14 +42,14 @@ MEDIUM = COMMON | {
     "hidden": 512,
     "layers": 8,
     "pretraining": 0,
-    "iterations": 2,
+    "iterations": 1,
     "episodes": 16,
     "minibatch": 8,
     "epochs": 4,
     "tokens": 32,
     "learning_rate": 1e-4,
 }
-LARGE = MEDIUM | {"hidden": 1024, "layers": 8, "iterations": 1, "episodes": 8, "epochs": 2}
+LARGE = MEDIUM | {"hidden": 1024, "layers": 8, "episodes": 8, "epochs": 2}
 SYMPTOMS = ["头痛", "咳嗽", "发烧", "胃痛", "失眠", "皮疹", "腹泻", "乏力", "鼻塞", "心慌"]
 ADVICE = ["请先休息", "多喝水", "按时吃药", "注意保暖", "清淡饮食", "必要时到医院检查"]
 
@@ -58,7 +58,7 @@ def main() -> None:
     python = trl_environment()
     with tempfile.TemporaryDirectory() as folder:
         for title, setting, seeds in (
-            ("learning", LEARNING, (0, 1, 2)),
+            ("learning", LEARNING, (0, 1)),
             ("25 M weights", MEDIUM, (0,)),
             ("100 M weights", LARGE, (0,)),
         ):
@@ -92,7 +92,11 @@ def compare(title: str, python: Path, folder: Path, setting: dict[str, Any], see
 
 def run(command: list[str], folder: Path, setting: dict[str, Any]) -> dict[str, float]:
     """One contender in a process of its own; the last line it prints is what it measured."""
-    environment = os.environ | {"PYTHONPATH": f"{HERE.parent}{os.pathsep}{HERE}", "TRL_EXPERIMENTAL_SILENCE": "1"}
+    environment = os.environ | {
+        "PYTHONPATH": f"{HERE.parent}{os.pathsep}{HERE}",
+        "TRL_EXPERIMENTAL_SILENCE": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
     done = subprocess.run(
         [*command, str(folder), json.dumps(setting)], env=environment, capture_output=True, text=True, check=False
     )

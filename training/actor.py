@@ -16,7 +16,7 @@ from typing import Any
 from foundation.errors import needs_extra
 from training.models import load_causal
 from training.recipes import Lora, PPORecipe
-from training.runtime import seeded
+from training.runtime import seeded, uses_bf16
 
 with needs_extra("train", "training with PPO"):
     import torch
@@ -29,9 +29,13 @@ POLICY, VALUE, REWARD = "policy", "value", "reward"
 
 
 def load_actor(folder: Path, recipe: PPORecipe) -> Actor:
-    """The model in `folder` with fresh adapters; they and the heads depend on the seed alone."""
+    """The model in `folder` with fresh adapters; they and the heads depend on the seed alone.
+
+    A frozen base is held in bfloat16 where products are, weights that are trained always in float32.
+    """
+    dtype = "bfloat16" if recipe.lora and uses_bf16(recipe.precision) else "float32"
     with seeded(recipe.seed, 1):
-        base, tokenizer = load_causal(folder)
+        base, tokenizer = load_causal(folder, recipe.model.chat_template, dtype=dtype)
         return Actor(base, tokenizer, recipe)
 
 

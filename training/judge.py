@@ -101,7 +101,8 @@ def _same_base(folder: Path, actor: Actor) -> bool:
             if layer is None or saved is None or saved.shape != layer.weight.shape:
                 return False
             expected = layer.weight.detach().cpu().float() + scale * up.float() @ down.float()
-            if (expected - saved.float()).norm() > CLOSE[saved.dtype] * saved.float().norm():
+            close = max(CLOSE[saved.dtype], CLOSE[layer.weight.dtype])
+            if (expected - saved.float()).norm() > close * saved.float().norm():
                 return False
     return True
 

@@ -21,9 +21,9 @@ with needs_extra("train", "loading a model"):
 PAD = "<|pad|>"
 
 
-def load_causal(folder: Path, chat_template: Path | None = None) -> tuple[Any, Any]:
-    """Language model (float32, evaluation mode) and tokenizer; pad is never the end of sequence."""
-    return _load(folder, AutoModelForCausalLM, chat_template, dtype="float32")
+def load_causal(folder: Path, chat_template: Path | None = None, *, dtype: str = "float32") -> tuple[Any, Any]:
+    """Language model (evaluation mode) and tokenizer; pad is never the end of sequence."""
+    return _load(folder, AutoModelForCausalLM, chat_template, dtype=dtype)
 
 
 def load_classifier(

@@ -50,9 +50,7 @@ def test_the_road_by_commands(
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix not in (".yaml", ".logs")) == [
         "outputs.jsonl",
         "policy",
-        "policy.logs",
         "rm",
-        "rm.logs",
         "tiny_model",
     ]
 

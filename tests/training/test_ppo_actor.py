@@ -11,8 +11,13 @@ import torch
 
 from training.actor import POLICY, VALUE, Actor, load_actor
 from training.drawing import LocalDrawer
-from training.models import load_causal
+from training.generate import read_prompts
+from training.judge import judge_of, start_value
+from training.models import load_causal, render
+from training.ppo import train_ppo
 from training.recipes import PPORecipe
+from training.scoring import RewardModel
+from training.tiny import build_tiny
 
 TOKENS = torch.tensor([[0, 0, 1, 5, 40, 41, 6, 42], [1, 5, 50, 51, 52, 6, 43, 44]])
 REAL = TOKENS.ne(0).long()
@@ -104,6 +109,52 @@ def test_the_merged_policy_is_a_plain_model_that_says_the_same(ppo_recipe: PPORe
         assert torch.allclose(merged(TOKENS).logits, spoken, atol=1e-4)
     plain, _ = load_causal(tiny)
     assert {name for name, _ in merged.named_parameters()} == {name for name, _ in plain.named_parameters()}
+
+
+def test_the_reward_model_shares_the_base_it_was_trained_on(
+    ppo_recipe: PPORecipe, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    actor = stirred(tiny, ppo_recipe)
+    weights = sum(weight.numel() for weight in load_causal(tiny)[0].parameters())
+    judge = judge_of(ppo_recipe.reward_model, actor)
+    assert capsys.readouterr().err == ""
+    adapters = sum(weight.numel() for name, weight in actor.named_parameters() if "lora" in name)
+    assert sum(weight.numel() for weight in actor.parameters()) == weights + adapters + actor.value.in_features + 1
+    prompts = [prompt.messages for prompt in read_prompts(ppo_recipe.prompts)]
+    answers = [["请先休息，多喝水。", "不知道", "按时吃药"]] * len(prompts)
+    apart, shared = (model.rewards(prompts, answers) for model in (RewardModel(ppo_recipe.reward_model), judge))
+    for one, other in zip(apart, shared, strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+    with torch.no_grad():
+        before = actor(TOKENS, REAL, 3, 1.0)
+        judge.rewards(prompts[:1], answers[:1])
+        assert torch.equal(actor(TOKENS, REAL, 3, 1.0)[0], before[0]), "the policy speaks again afterwards"
+    assert not any("reward" in name for name in actor.trained())
+
+
+def test_a_reward_model_of_another_base_is_a_model_of_its_own(
+    ppo_recipe: PPORecipe, tiny: Path, version: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build_tiny(version, tmp_path / "other", steps=20, vocabulary=500, hidden=64, layers=2, seed=1)
+    judge_of(ppo_recipe.reward_model, load_actor(tmp_path / "other", ppo_recipe))
+    assert "it was trained on another base" in capsys.readouterr().err
+    judge_of(ppo_recipe.reward_model, load_actor(tiny, msgspec.structs.replace(ppo_recipe, lora=None)))
+    assert "all weights of the policy are trained" in capsys.readouterr().err
+
+
+def test_the_value_function_may_start_as_the_reward_model(ppo_recipe: PPORecipe, tiny: Path) -> None:
+    recipe = msgspec.structs.replace(ppo_recipe, value_start="reward", iterations=2)
+    actor = load_actor(tiny, recipe)
+    judge = judge_of(recipe.reward_model, actor)
+    start_value(actor, judge)
+    prompt = read_prompts(recipe.prompts)[0].messages
+    ((reward,),) = judge.rewards([prompt], [["请先休息，多喝水。"]])
+    tokens = torch.tensor([[*render(actor.tokenizer, prompt, "请先休息，多喝水。"), 0]])
+    with torch.no_grad():
+        _, values = actor(tokens, torch.ones_like(tokens), 1, 1.0)
+    assert values.item() == pytest.approx(reward, abs=1e-4), "the value before what follows the last token"
+    assert any(f".{VALUE}." in name for name in actor.trained())
+    assert train_ppo(recipe).metrics.iterations == 2
 
 
 def test_full_training_keeps_one_frozen_copy(ppo_recipe: PPORecipe, tiny: Path) -> None:
