@@ -25,10 +25,22 @@ from foundation.manifest import code_version, entry_of, read_manifest
 
 
 class DedupOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`threshold` is the Jaccard similarity from which two dialogues count as copies; `prefer` names better sources."""
+    """`threshold` is the Jaccard similarity from which two dialogues count as copies; `prefer` names better sources.
+
+    `against` is a frozen version, `exclude` a test set (raw file, set or version): what is like theirs goes. Their
+    paths are relative to the recipe's folder.
+    """
 
     threshold: Annotated[float, msgspec.Meta(gt=0, le=1)] = THRESHOLD
     prefer: list[str] = []
+    against: Path | None = None
+    exclude: Path | None = None
+
+
+class DeidentifyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`tagger` names a tagger that finds more names, see `corpus.tagger`."""
+
+    tagger: str | None = None
 
 
 class FreezeOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,6 +53,7 @@ class FreezeOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of the steps that have any."""
 
+    deidentify: DeidentifyOptions = DeidentifyOptions()
     filter: FilterOptions = FilterOptions()
     dedup: DedupOptions = DedupOptions()
     freeze: FreezeOptions = FreezeOptions()
@@ -127,7 +140,7 @@ def read_recipe(path: Path) -> Recipe:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ZhongjingError("this is not YAML", where=_place(path, error)) from error
     try:
-        recipe = msgspec.convert(content, Recipe)
+        recipe = msgspec.convert(content, Recipe, dec_hook=lambda _, name: path.parent / name)
     except msgspec.ValidationError as error:
         known = ", ".join(Recipe.__struct_fields__)
         raise ZhongjingError(f"this recipe is wrong: {error}", where=path, hint=f"known keys: {known}") from error
@@ -154,10 +167,9 @@ def _steps(
     how: Any = {"processes": processes, "reuse": True}
     yield import_files(files, work / "import", names=names, **how)
     yield normalise(work / "import", work / "normalise", **how)
-    yield deidentify(work / "normalise", work / "deidentify", graph=graph, **how)
+    yield deidentify(work / "normalise", work / "deidentify", graph=graph, tagger=options.deidentify.tagger, **how)
     yield filter_dialogues(work / "deidentify", work / "filter", options=options.filter, **how)
-    copies = options.dedup
-    yield dedup(work / "filter", work / "dedup", threshold=copies.threshold, prefer=copies.prefer, reuse=True)
+    yield dedup(work / "filter", work / "dedup", **msgspec.structs.asdict(options.dedup), reuse=True)
     last = work / "dedup"
     if graph is not None:
         yield match(last, graph, work / "match", **how)

@@ -169,3 +169,44 @@ def test_a_folder_without_the_dialogues_says_so(run: Path) -> None:
     shutil.copyfile(run / "prompts.jsonl", run / "release" / "prompts.jsonl")
     chain = trace("pair-1", run / "release")
     assert chain[-1].startswith(f"dialogue {prompt.dialogue_id} is not under this folder")
+
+
+def test_a_recipe_takes_patterns_and_keeps_clear_of_a_test_set_and_an_older_version(
+    jsonl: Callable[..., Path], tmp_path: Path
+) -> None:
+    asked = [
+        {"question": f"{what}三天了，吃什么药好得快一点？", "answer": f"{what}先去医院看看，多休息。"}
+        for what in "咳吐泻"
+    ]
+    old, test = jsonl(asked[0], name="old.jsonl"), jsonl(asked[1], name="test.jsonl")
+    run_chain([old], None, tmp_path / "before", "care")
+    jsonl(*asked[:2], name="a.part.jsonl")
+    jsonl(asked[2], name="b.part.jsonl")
+    path = recipe(
+        tmp_path,
+        "name: care\ninputs: ['*.part.jsonl']\nout: run\noptions:\n  filter: {min_chars: 0}\n"
+        f"  dedup: {{threshold: 1, against: before/versions/care-v1, exclude: {test.name}}}\n",
+    )
+    built = build(path)
+    kept = [dialogue.meta.file for dialogue in read_dialogues(built.version)]
+    assert kept == ["b.part.jsonl"]
+    reasons = sorted(reject.reason for reject in read_rejects(built.version / REJECTS))
+    assert len(reasons) == 2
+    assert "咳三天" not in built.report.read_text(encoding="utf-8").split("<body>")[0]
+
+
+def test_a_report_without_texts_quotes_nobody(raw: Path, tmp_path: Path) -> None:
+    head = "name: care\ninputs: [raw.jsonl]\nout: run\n"
+    assert "发烧39度" in build(recipe(tmp_path, head)).report.read_text(encoding="utf-8")
+    assert "发烧39度" not in build(recipe(tmp_path, head + "texts: false\n")).report.read_text(encoding="utf-8")
+
+
+def test_the_report_marks_what_differs_and_escapes_what_patients_write(
+    jsonl: Callable[..., Path], tmp_path: Path
+) -> None:
+    long = "孩子发烧三天了一直不退还有点咳嗽流鼻涕精神不太好请问应该怎么办才好"
+    rows = [{"question": long + end, "answer": "先量体温，多喝水，超过38.5度吃退烧药。"} for end in ("？", "<b>啊？")]
+    jsonl(*rows)
+    page = build(recipe(tmp_path, "name: care\ninputs: [raw.jsonl]\nout: run\n")).report.read_text(encoding="utf-8")
+    assert "<mark>&lt;b&gt;啊</mark>" in page
+    assert "<b>啊" not in page
