@@ -33,8 +33,8 @@ class DedupOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     threshold: Annotated[float, msgspec.Meta(gt=0, le=1)] = THRESHOLD
     prefer: list[str] = []
-    against: Path | None = None
-    exclude: Path | None = None
+    against: str | None = None
+    exclude: str | None = None
 
 
 class DeidentifyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -124,7 +124,7 @@ def build(recipe: Path, *, processes: int | None = None, on_stage: OnStage | Non
         _graph(read, base, out),
         out,
         read.name,
-        options=read.options,
+        options=_placed(read.options, base),
         names=inputs,
         processes=processes,
         on_stage=on_stage,
@@ -140,7 +140,7 @@ def read_recipe(path: Path) -> Recipe:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ZhongjingError("this is not YAML", where=_place(path, error)) from error
     try:
-        recipe = msgspec.convert(content, Recipe, dec_hook=lambda _, name: path.parent / name)
+        recipe = msgspec.convert(content, Recipe)
     except msgspec.ValidationError as error:
         known = ", ".join(Recipe.__struct_fields__)
         raise ZhongjingError(f"this recipe is wrong: {error}", where=path, hint=f"known keys: {known}") from error
@@ -169,12 +169,32 @@ def _steps(
     yield normalise(work / "import", work / "normalise", **how)
     yield deidentify(work / "normalise", work / "deidentify", graph=graph, tagger=options.deidentify.tagger, **how)
     yield filter_dialogues(work / "deidentify", work / "filter", options=options.filter, **how)
-    yield dedup(work / "filter", work / "dedup", **msgspec.structs.asdict(options.dedup), reuse=True)
+    yield dedup(
+        work / "filter",
+        work / "dedup",
+        threshold=options.dedup.threshold,
+        prefer=options.dedup.prefer,
+        against=_path(options.dedup.against),
+        exclude=_path(options.dedup.exclude),
+        reuse=True,
+    )
     last = work / "dedup"
     if graph is not None:
         yield match(last, graph, work / "match", **how)
         last = work / "match"
     yield freeze(last, out / "versions", name, parents=options.freeze.parents, origins=options.freeze.origins)
+
+
+def _placed(options: Options, base: Path) -> Options:
+    """The options with their paths seen from here rather than from the recipe's folder."""
+    copies = options.dedup
+    named = {name: getattr(copies, name) for name in ("against", "exclude")}
+    placed = {name: str(base / path) for name, path in named.items() if path is not None}
+    return msgspec.structs.replace(options, dedup=msgspec.structs.replace(copies, **placed))
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None else Path(name)
 
 
 def inputs_of(recipe: Recipe, path: Path) -> list[str]:
