@@ -1,17 +1,17 @@
-# The four things a person does here. Each sets up what it needs in .venv the first time and says so.
+# What a person does here. Each sets up what it needs in .venv the first time and says so.
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTHON ?= python3
 
-.PHONY: demo test check bench browser clean
+.PHONY: demo test check bench bench-training browser clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    run the whole road on the project's own sample; results in zhongjing-demo/"
 	@echo "make test    run the tests (installs Chromium where it is missing)"
 	@echo "make check   lint, formatting, types, import law, migrations, compose file"
-	@echo "make bench   measure; prints tables"
+	@echo "make bench   measure beside other libraries; prints tables (make bench-training: the trainers)"
 
 demo: $(READY)
 	$(BIN)/zhongjing demo
@@ -27,8 +27,17 @@ check: $(READY)
 	$(BIN)/python .ci/migrations.py
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
-bench: $(READY)
+bench: $(VENV)/.peers
 	$(BIN)/python bench/run.py
+
+bench-training: $(VENV)/.peers
+	$(BIN)/python bench/training_reward.py
+	$(BIN)/python bench/training_ppo.py
+
+$(VENV)/.peers: $(READY)
+	@echo "==> installing what is measured beside us"
+	$(BIN)/pip install --quiet --editable '.[bench]'
+	@touch $@
 
 $(READY): pyproject.toml
 	@echo "==> setting up $(VENV) (once; some minutes)"
