@@ -9,9 +9,19 @@ from training.recipes import PPORecipe
 
 with needs_extra("train", "training with PPO"):
     import torch
+    from accelerate import DistributedType
     from torch import Tensor
 
 KEPT = "the last checkpoint is kept"
+
+
+def refuse_spread(kind: DistributedType) -> None:
+    """Answers are drawn by the whole policy, which FSDP and DeepSpeed take apart."""
+    if kind in (DistributedType.FSDP, DistributedType.DEEPSPEED):
+        raise ZhongjingError(
+            f"PPO cannot draw answers from weights that {kind.value} spreads over processes",
+            hint="launch it on several GPUs without (DDP): a frozen base in bfloat16 and its adapters fit on each",
+        )
 
 
 def refuse_uneven(recipe: PPORecipe, processes: int) -> None:

@@ -23,7 +23,7 @@ from training.actor import Actor, load_actor
 from training.checkpoints import Checkpoints, identity
 from training.drawing import Drawer, LocalDrawer, padded
 from training.generate import read_prompts
-from training.guards import refuse_not_finite, refuse_silence, refuse_uneven
+from training.guards import refuse_not_finite, refuse_silence, refuse_spread, refuse_uneven
 from training.judge import judge_of, start_value
 from training.logs import RunLog
 from training.models import model_folder
@@ -108,6 +108,7 @@ class Trainer:
         self.replies = Replies(recipe, actor.tokenizer) if recipe.ptx else None
         self.accelerator = accelerator(recipe.precision)
         self.processes, self.rank = self.accelerator.num_processes, self.accelerator.process_index
+        refuse_spread(self.accelerator.distributed_type)
         refuse_uneven(recipe, self.processes)
         optimizer = torch.optim.Adam(actor.trained().values(), lr=recipe.learning_rate, eps=recipe.adam_epsilon)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: 1 - done / recipe.iterations)

@@ -9,10 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 import yaml
+from accelerate import DistributedType
 
 from foundation.errors import ZhongjingError
 from foundation.jsonl import read_records
-from training.guards import refuse_uneven
+from training.guards import refuse_spread, refuse_uneven
 from training.policy import PPOStep, SamplePair
 from training.ppo import train_ppo
 from training.recipes import PPORecipe
@@ -46,6 +47,13 @@ def test_two_processes_learn_what_one_does(ppo_recipe: PPORecipe, tmp_path: Path
     assert [step.first_ratio_deviation for step in history] == [0.0] * 3
     first, second = (list(read_records(path / "samples.jsonl", SamplePair)) for path in (recipe.output, folder))
     assert [pair.before for pair in first] == [pair.before for pair in second]
+
+
+def test_weights_that_are_spread_over_processes_are_refused() -> None:
+    refuse_spread(DistributedType.MULTI_GPU)
+    for kind in (DistributedType.FSDP, DistributedType.DEEPSPEED):
+        with pytest.raises(ZhongjingError, match=kind.value):
+            refuse_spread(kind)
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(ppo_recipe: PPORecipe) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 import yaml
@@ -22,6 +23,16 @@ def write(folder: Path, content: object) -> Path:
 @pytest.mark.parametrize("stage", KINDS)
 def test_shipped_recipes_are_valid(stage: str) -> None:
     read_recipe(SHIPPED / f"{stage}.yaml", KINDS[stage])
+
+
+def test_a_shipped_recipe_shows_every_option_of_ppo_with_its_help() -> None:
+    path = SHIPPED.with_name("7b") / "ppo.yaml"
+    read_recipe(path, PPORecipe)
+    lines = path.read_text("utf-8").splitlines()
+    for name, hint in get_type_hints(PPORecipe, include_extras=True).items():
+        place = next(place for place, line in enumerate(lines) if line.startswith(f"{name}:"))
+        help_lines = (lines[place - 1].removesuffix(" *"), f"# {hint.__metadata__[-1].description}")
+        assert help_lines[0] == help_lines[1], name
 
 
 def test_paths_start_at_the_recipe(tmp_path: Path) -> None:
