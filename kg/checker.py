@@ -53,7 +53,7 @@ _OPPOSITES = {
     RECOMMENDED_FOOD: AVOIDED_FOOD,
     AVOIDED_FOOD: RECOMMENDED_FOOD,
 }
-_WITHOUT = re.compile("(?:没有|没|未|非|不是|除了|(?<!排)除)$|不备孕[和或及、]$")
+_WITHOUT = re.compile("(?:没有|没|未|非|不是|除了|(?<!排)除|不备孕[和或及、]|[岁月]以上的?)$")
 _PART_OF_A_WORD = re.compile("表面抗体|抗体|病毒|疫苗|免疫球|两对半|携带者")
 _EXCLUDING = 4
 
@@ -117,13 +117,24 @@ class Checker:
             letter = "X"
         entities = [mention.entity, *(self._groups[group] if group else ())]
         distinct = list(dict.fromkeys(entities))
-        return Item(letter, mention.start, mention.end, mention.entity, distinct, mention.type == "symptom")
+        return Item(
+            letter,
+            mention.start,
+            mention.end,
+            mention.entity,
+            distinct,
+            is_symptom=mention.type == "symptom",
+            of_family=mention.experiencer == "family",
+        )
 
     def _claims(self, stated: Stated, skeleton: Skeleton, topic: Item | None) -> Iterator[Claim]:
         """The claims that a statement makes, placed in the normalised text; the topic was named before."""
+        targets = [skeleton.items[place] for place in stated.objects]
+        if not all(target.of_family for target in targets):
+            targets = [target for target in targets if not target.of_family]
         for subject in stated.subjects:
-            for target in stated.objects:
-                yield from self._claim(stated, skeleton.items[subject], skeleton.items[target], topic)
+            for target in targets:
+                yield from self._claim(stated, skeleton.items[subject], target, topic)
 
     def _claim(self, stated: Stated, subject: Item, target: Item, topic: Item | None) -> Iterator[Claim]:
         if subject.name == target.name:

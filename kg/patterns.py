@@ -35,17 +35,21 @@ _HEDGED = re.compile(f"{_ASKS_WHETHER}|{_DOUBTS}")
 _DOUBTED = re.compile(_DOUBTS)
 _UNDER_CONDITION = {
     CONTRAINDICATION: re.compile(
-        "[A-Z].*,|好了|好转|痊愈|治愈|酒|急性|[早晚中初]期|期间?(?!的)|不明|后|前|轻|太|如果|代替|替代|换|空腹|合并|伴|[严比较]重"
+        "[A-Z].*,|好了|好转|痊愈|治愈|酒|急性|[早晚中初]期|期间?(?!的)|不明|后|前|轻|太|如果|代替|替代|换|空腹|合并|伴|[严比较]重|再"
     ),
-    INDICATION: re.compile("(?<![饭餐])后|结束|停|好了|痊愈|生完"),
+    INDICATION: re.compile("(?<![饭餐])后|结束|停|好了|痊愈|生完|[岁月]以上"),
 }
 _FORBIDDEN_BEFORE = re.compile(
-    "(?:避免|不要|别|不能|不可|不宜|不建议|不推荐|禁止|杜绝|减少|少|不用|不需要)[^A-Z,]{0,3}$"
+    "(?:避免|不要|别|不能|不可|不宜|不建议|不推荐|禁止|杜绝|减少|少|不用|不需要|代替|替代|而不是)[^A-Z,]{0,3}$"
+)
+_WARNED_AFTER = re.compile(
+    "[^。;A-Z]{0,10}?(?:小心|谨慎|慎重|当心|危险|风险|加重|导致|引起|有害|不行|不对|后果|无效|没用|没有?效|不管用|不起作用)"
 )
 _GOES_ON = re.compile(
-    "[A-Z](?:而且|并且|同时|但是?|不过|也|还|并|常|一般|大?多|主要|偶尔|有时|严重时?|晚期|早期|可|会|容易|易|伴|有可能|引起|导致|造成|出现|表现"
+    "[A-Z](?:通常|往往|经常|后期|甚至|而且|并且|同时|但是?|不过|也|还|并|常|一般|大?多|主要|偶尔|有时|严重时?|晚期|早期|可|会|容易|易|伴|有可能|引起|导致|造成|出现|表现"
     "|吃了|服用后|少|不能|不宜|不要|忌|避免|禁|宜|所以|病因|原因|好发)"
 )
+_DRUG_GOES_ON = re.compile("D(?:也|还|一般|主要|常|临床)*(?:可|能|用于|适用|适合|主治|适应|对|是|[FG])")
 _LOOK_BACK, _CLAUSE = 8, 40
 _TWO_NAMES = re.compile("[A-MO-WYZ][^A-MO-WYZ]*[A-MO-WYZ]")
 _HEAPED = re.compile("[A-Z][^A-Z、/和及或与跟]*[A-Z]")
@@ -64,13 +68,20 @@ def stated_in(skeleton: str) -> Iterator[Stated]:
 def stated_of(skeleton: str, omission: Omission) -> Iterator[Stated]:
     """What a clause states of its first letter, which stands for what a clause or sentence before it named."""
     for phrase in _fitting(skeleton):
-        if phrase.omission < omission or (phrase.omission is Omission.NEAR and not _GOES_ON.match(skeleton)):
+        if phrase.omission < omission or not _goes_on(phrase, skeleton):
             continue
         found = phrase.pattern.match(skeleton)
         if found and not _is_taken_back(phrase, found):
             stated = _stated(phrase, found)
             if [0] in (stated.subjects, stated.objects):
                 yield stated
+
+
+def _goes_on(phrase: Phrase, skeleton: str) -> bool:
+    """Whether a clause begins as one does that says more of its topic."""
+    if phrase.relations[0] == INDICATION and skeleton.startswith("D"):
+        return _DRUG_GOES_ON.match(skeleton) is not None
+    return phrase.omission is not Omission.NEAR or _GOES_ON.match(skeleton) is not None
 
 
 def _fitting(skeleton: str) -> Iterator[Phrase]:
@@ -111,6 +122,8 @@ def _is_taken_back(phrase: Phrase, found: re.Match[str]) -> bool:
     if found.end() > question_start(skeleton):
         return True
     hedge = _DOUBTED if phrase.relations[0] == EXAMINATION else _HEDGED
+    if phrase.relations[0] == INDICATION and _WARNED_AFTER.match(skeleton, found.end()):
+        return True
     return (
         phrase.veto.search(found[0]) is not None
         or hedge.search(_clause(skeleton, start, found.end())) is not None

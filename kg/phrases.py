@@ -47,6 +47,7 @@ from kg.wording import (
     FORBID,
     FORBID_FOR,
     FORBID_USE,
+    FORBIDDEN_FOR,
     ILL,
     MAY,
     NEVER,
@@ -103,7 +104,9 @@ _INDICATIONS = (
     f"{FOR}{PEOPLE}{pause(10, 6)}{USE}?{gap(12)}(?:药物?|药膏|抗生素|制剂|激素|治疗|抗[^A-Z,]{{1,4}})[^A-Z]{{0,4}}"
     f"(?:如|像|包括|有|首选|常用|选|用|是|为|以|:){gap(4)}{DRUG}",
     f"{FOR}{PEOPLE}{gap(4)}(?:首选|优选|常用|推荐|多用|主要用){gap(4)}{DRUG}",
-    f"(?:治疗|缓解|控制|改善|对付|针对){gap(4)}(?P<o>{many('F')}){gap(8)}(?:用|选|是|有|药|吃|服|推荐|建议){gap(5)}{DRUG}",
+    f"(?:治疗?|缓解|控制|改善|对付|针对){gap(4)}(?P<o>{many('F')})[^A-Z]{{0,12}}?(?:用|选|是|有|药|吃|服|推荐|建议|如|像){gap(5)}{DRUG}",
+    f"{FINDING}{PEOPLE}{pause(6, 4)}{DRUG}{gap(3)}(?:是|为|属于){gap(4)}(?:首选|常用|一线|最好|较好|有效|特效)",
+    f"{DRUG}{gap(2)}(?:可以|能|可|适合)(?:放心|安全)?(?:给|让|用来给){gap(2)}{FOR}",
     f"{DRUG}[^A-Z]{{0,10}}?(?:治疗|用于|适用于|缓解|改善|针对|对付|减轻|主治|专治|治|控制|适合){gap(6)}{FOR}",
     f"{DRUG}的?(?:主要)?适应[症证](?:主要)?{BE}{gap(3)}{FINDING}",
     f"{DRUG}{gap(3)}(?:是|为|属于){gap(3)}{FINDING}的?{gap(6)}(?:药|首选|选择)",
@@ -113,11 +116,11 @@ _INDICATIONS = (
     f"{DRUG}[^A-Z]{{0,10}}?{FINDING}(?:时|的时候|者)可?以?(?:口服|服用?|吃|用)",
 )
 _BANS = (
-    f"{FOR}{PEOPLE}{pause(6, 4)}{FORBID_USE}{gap(3)}{DRUG}",
-    f"{FORBID}(?:给|让|对)?{gap(2)}{FOR}{PEOPLE}{gap(2)}{USE}{gap(4)}{DRUG}",
-    f"{DRUG}{gap(4)}{FORBID_FOR}{gap(4)}{FOR}",
-    f"{DRUG}[^A-Z]{{0,12}}?(?:禁忌(?:人群|症|证)?|禁用人群)(?:主要)?(?:有|是|包括|为|:)+{gap(3)}{FOR}",
-    f"{DRUG}{gap(4)},?{gap(8)}{FOR}{PEOPLE}{gap(3)}{FORBID_USE}{END}",
+    f"{FORBIDDEN_FOR}{PEOPLE}{pause(6, 4)}{FORBID_USE}{gap(3)}{DRUG}",
+    f"{FORBID}(?:给|让|对)?{gap(2)}{FORBIDDEN_FOR}{PEOPLE}{gap(2)}{USE}{gap(4)}{DRUG}",
+    f"{DRUG}{gap(4)}{FORBID_FOR}{gap(4)}{FORBIDDEN_FOR}",
+    f"{DRUG}[^A-Z]{{0,12}}?(?:禁忌(?:人群|症|证)?|禁用人群)(?:主要)?(?:有|是|包括|为|:)+{gap(3)}{FORBIDDEN_FOR}",
+    f"{DRUG}{gap(4)},?{gap(8)}{FORBIDDEN_FOR}{PEOPLE}{gap(3)}{FORBID_USE}{END}",
 )
 _SIDE_EFFECTS = (
     f"{DRUG}{gap(10)}{OFTEN}*(?:引起|导致|造成|出现|产生|引发|诱发|发生)(?!的){gap(8)}{FINDING}",
@@ -129,20 +132,27 @@ _TOLD_SIDE_EFFECTS = (f"{DRUG}[^A-Z]{{0,8}}?(?:副作用|不良反应|毒性){ga
 _CLASHES = (
     f"(?P<s>D)[和与跟及同、]{EITHER}{gap(3)}{FORBID}{gap(3)}{BOTH}",
     f"(?P<s>D){gap(3)}{FORBID}{gap(3)}[和与跟同]{EITHER}{gap(3)}{BOTH}",
-    f"(?P<s>D){gap(3)}(?:期间|时|后|的时候|前后|的话)?{gap(3)}{FORBID}{gap(4)}(?:喝|饮|沾|碰){gap(2)}(?P<o>O)",
+    f"(?P<s>D){gap(3)}(?:期间|时|后|的时候|前后|的话)?{gap(3)},?{gap(6)}{FORBID}{gap(4)}(?:喝|饮|沾|碰){gap(2)}(?P<o>O)",
+    f"(?P<o>O){gap(4)}{FORBID}(?:再)?{USE}?{gap(3)}(?P<s>D)",
+    f"(?:吃|用|服用?|口服)(?:了|着)?(?P<s>D)的?(?:患者|病人|人|期间|时候?|同时|,){gap(4)}{FORBID_USE}{gap(3)}(?P<o>D)",
 )
 _EFFECTS_ON_EACH_OTHER = (
     f"(?P<s>D)[和与跟及同]{EITHER}{gap(4)}(?:有|存在|会|发生|产生)+{gap(4)}(?:相互作用|冲突|配伍禁忌)",
-    f"(?P<s>D)[和与跟及同、]{EITHER}{gap(2)}{BOTH}{gap(3)}(?:会|可能|容易|有|可){gap(8)}(?:风险|危险|反应|中毒|毒性|出血|影响|增加)",
+    f"(?P<s>D)[和与跟及同、]{EITHER}{gap(2)}{BOTH}{gap(3)}(?:会|可能|容易|有|可)?{gap(8)}(?:风险|危险|反应|中毒|毒性|出血|影响|增加)",
     f"(?P<s>D){gap(4)}(?:增强|降低|减弱|影响|增加|抑制|减低){gap(2)}{EITHER}的?{gap(3)}(?:作用|疗效|效果|药效|浓度|毒性|代谢|吸收)",
 )
 _PAIRS = (
+    f"(?:吃|用|服用?|口服)(?:了|着)?(?P<s>D)的?(?:患者|病人|人|期间|时候?|同时){gap(4)}(?:可以|能|建议){gap(3)}{USE}{gap(3)}(?P<o>D)",
     f"(?P<s>D)[和与跟及同加]{EITHER}{gap(2)}{ALLOWED}{gap(2)}{BOTH}",
     f"(?P<s>D){gap(2)}{ALLOWED}[和与跟同]{EITHER}{gap(2)}{BOTH}",
     f"(?:可以|建议|推荐|应该|需要|给予|可){MAY}*{USE}{SOME}(?P<s>D){ALSO}(?P<o>D)",
     "(?P<s>D)(?:联合|联用|配合)(?P<o>D)",
 )
-_HARMLESS_PAIRS = (f"(?P<s>D){gap(4)}{EITHER}{gap(2)}(?:没关系|没事|没问题|不要紧)",)
+_REACTIONS = (f"(?P<s>D)[和与跟及同配加遇]{EITHER}{gap(4)}(?:会|可|容易|有|出现|发生)+{gap(6)}(?:反应|中毒|危险)",)
+_HARMLESS_PAIRS = (
+    f"(?:吃|用|服用?|口服)(?:了|着)?(?P<s>D)的?(?:患者|病人|人|期间|时候?|同时){gap(4)}(?:可以|能|建议){gap(3)}{USE}{gap(3)}(?P<o>D)",
+    f"(?P<s>D){gap(4)}{EITHER}{gap(2)}(?:没关系|没事|没问题|不要紧)",
+)
 _SYMPTOMS = (
     f"{ILL}{PEOPLE}{pause(6, 6)}{OFTEN}+(?:出现|表现为|表现|伴有?|有|引起|导致|造成|引发|起|感到|觉得|留下|发生)"
     f"(?!的){gap(6)}{FINDING}",
@@ -156,7 +166,11 @@ _NAMED_SYMPTOMS = (
     f"{ILL}{PEOPLE}的?{gap(6)}(?:症状|表现|特点|特征|征象){gap(5)}{BE}{gap(6)}{FINDING}",
     f"{FINDING}{gap(3)}(?:多见于|常见于|见于|提示|考虑是?|要?警惕|要?小心|符合){gap(3)}{ILL}(?!{CAUSED})",
 )
+_GUESSES = (
+    f"{FINDING}{pause(4, 2)}(?:多半|应该|很可能|往往|通常|大多|估计|八成)(?:就?是|为|属于)?{gap(3)}{ILL}(?!{CAUSED})",
+)
 _COMPLICATIONS = (
+    f"{FINDING}{gap(3)}(?:是|属于|为){gap(3)}{ILL}的?{gap(6)}并发症",
     f"{ILL}{PEOPLE}{gap(10)}(?:并发|继发|发展成|发展为|恶化成){gap(4)}{FINDING}",
     f"{ILL}的?{gap(4)}并发症{gap(5)}{BE}{gap(4)}{FINDING}",
 )
@@ -164,6 +178,7 @@ _CAUSES = (
     f"{ILL}{gap(8)}(?:是|由|因){gap(4)}(?P<o>{many('C')}){gap(3)}(?:{CAUSED}|感染)",
     f"{ILL}的?{gap(4)}(?:病因|原因|诱因|病原体?){gap(4)}{BE}{gap(4)}(?P<o>{many('CF')})",
 )
+_NAMED_CAUSES = (f"(?P<o>{many('CF')}){gap(3)}(?:是|为|属于){gap(3)}{ILL}的{gap(6)}(?:病因|原因|诱因|病原体?|致病菌)",)
 _CAUSED_BY = (f"(?P<s>C){gap(4)}{OFTEN}*{CAUSED}(?!的){gap(4)}{FINDING}",)
 _TESTS_OF = (
     f"{ILL}{PEOPLE}{pause(10, 6)}(?:需要?|建议您?|可以?|应该?|最好|要|得|先|请|去|通过|靠|做|查|拍|化验|完善|复查)"
@@ -171,13 +186,18 @@ _TESTS_OF = (
 )
 _TESTS_FOR = (
     f"(?:做|查|检查|化验|拍|完善|复查|行|抽血|通过|用|靠|先){gap(6)}{TEST}{pause(12, 4)}{CONFIRM}{gap(8)}{ILL}",
-    f"{TEST}{gap(4)}(?:是|可以?|能够?|用于|有助于|用来|可用于){gap(3)}{CONFIRM}{gap(4)}{ILL}",
+    f"{TEST}{gap(4)}(?:是|可以?|能够?|用于|有助于|用来|可用于|对于?){gap(3)}{CONFIRM}{gap(4)}{ILL}",
 )
 _WARDS = (
-    f"{ILL}{PEOPLE}[^A-FH-Z]{{0,10}}?,?[^A-FH-Z,]{{0,8}}?(?:挂|看|去|到|就诊于|咨询|找|属于|归|转|往){gap(6)}(?P<o>{many('K')})",
+    f"{ILL}{PEOPLE}[^A-FH-Z]{{0,10}}?,?[^A-FH-Z,]{{0,8}}?(?:挂|看|去|到|就诊于|咨询|找|是|属于|归|转|往)"
+    f"{gap(6)}(?P<o>{many('K')})",
     f"(?P<o>K)(?:是|可以|能|主要|就|专门)*(?:治疗|看|诊治|负责){gap(4)}{ILL}",
 )
-_BAD_FOOD = (f"{ILL}{PEOPLE}{pause(6, 4)}(?:少|戒|{FORBID})(?:再|多)?(?:吃|喝|食用|饮用?|进食|摄入|碰)?{gap(3)}{FOOD}",)
+_BAD_FOOD = (
+    f"{ILL}{PEOPLE}{gap(4)}{FOOD}{gap(3)}(?:{FORBID}|要?少){gap(2)}(?:吃|喝|碰|沾|食用)",
+    f"{FOOD}{gap(3)}(?:是|属于){gap(2)}{ILL}的?{gap(3)}(?:禁忌|忌口|大忌)",
+    f"{ILL}{PEOPLE}{pause(6, 4)}(?:少|戒|{FORBID})(?:再|多)?(?:吃|喝|食用|饮用?|进食|摄入|碰)?{gap(3)}{FOOD}",
+)
 _GOOD_FOOD = (
     f"{ILL}{PEOPLE}{pause(6, 4)}(?:可以|能|宜|多|适合|建议|应该?|最好|要){gap(2)}(?:吃|喝|食用|饮用?){gap(3)}{FOOD}",
 )
@@ -200,13 +220,13 @@ _TABLE: tuple[_Row, ...] = (
     ((ADVERSE,), NOT_CAUSED, _SIDE_EFFECTS, Omission.NEAR),
     ((ADVERSE,), NO_EFFECT, _TOLD_SIDE_EFFECTS, Omission.FAR),
     ((INTERACTION,), NEVER, _CLASHES, Omission.NONE),
-    ((INTERACTION,), NOT_STATED.replace("禁|", ""), _EFFECTS_ON_EACH_OTHER, Omission.NONE),
+    ((INTERACTION,), NOT_STATED.replace("禁|", ""), (*_EFFECTS_ON_EACH_OTHER, *_REACTIONS), Omission.NONE),
     ((TOGETHER,), NOT_GIVEN_BOTH, _PAIRS, Omission.NONE),
     ((TOGETHER,), NOT_BAD, _HARMLESS_PAIRS, Omission.NONE),
     ((SYMPTOM, COMPLICATION, CAUSING), NOT_CAUSED, _SYMPTOMS, Omission.NEAR),
-    ((SYMPTOM,), NOT_STATED, _NAMED_SYMPTOMS, Omission.FAR),
+    ((SYMPTOM,), NOT_STATED, (*_NAMED_SYMPTOMS, *_GUESSES), Omission.FAR),
     ((COMPLICATION,), "没|无|不会|预防|避免", _COMPLICATIONS, Omission.NEAR),
-    ((CAUSE,), NOT_STATED, _CAUSES, Omission.NEAR),
+    ((CAUSE,), NOT_STATED, (*_CAUSES, *_NAMED_CAUSES), Omission.NEAR),
     ((CAUSING,), NOT_CAUSED, _CAUSED_BY, Omission.NONE),
     ((EXAMINATION,), NOT_NEEDED, (*_TESTS_OF, *_TESTS_FOR), Omission.FAR),
     ((DEPARTMENT,), NOT_NEEDED, _WARDS, Omission.FAR),

@@ -22,7 +22,10 @@ _ANSWER = re.compile(
     "(?:吃|用|喝|服用|使用|一起)*的?(?:[,。.!;\\s]|$)"
 )
 _ASKING = re.compile("(?:能不能|能否|可不可以|可否|是否可以|是否能够?|可以|能够?)")
+_WHICH = re.compile("[的有是会]*(?:什么|哪些|啥)(?P<of>副作用|不良反应|症状|表现|并发症|禁忌)[?\\s]*$")
 _ASKS = re.compile("(?:吗|么|呢)?[?\\s]*$")
+_REPLACED = re.compile("(?:代替|替代|而不是|停用?|换掉)[^A-Z,]{0,2}$")
+_LOOK_BACK = 6
 _RECENT = 2
 _CLAUSE = 90
 _BOTH = 2
@@ -37,6 +40,7 @@ class Item(msgspec.Struct, frozen=True):
     name: str
     entities: list[str]
     is_symptom: bool = False
+    of_family: bool = False
 
 
 class Skeleton(msgspec.Struct, frozen=True):
@@ -69,7 +73,7 @@ class Reading:
         for number, found in enumerate(_SENTENCE.finditer(self._text)):
             inside = self._items[bisect_left(self._starts, found.start()) : bisect_left(self._starts, found.end())]
             skeleton = self._skeleton(found.start(), found.end(), inside, number)
-            answered = _answered(asked, skeleton.text) if asked else None
+            answered = _answered(asked, skeleton) if asked else None
             if answered:
                 yield answered, []
             yield skeleton, list(self._elliptic(skeleton, number))
@@ -128,7 +132,8 @@ class Reading:
         passed = 0
         for start in clauses:
             while passed < len(places) and places[passed] < start:
-                _update(topics, skeleton.items[places[passed]])
+                if not _REPLACED.search(skeleton.text, max(0, places[passed] - _LOOK_BACK), places[passed]):
+                    _update(topics, skeleton.items[places[passed]])
                 passed += 1
             rest = skeleton.text[start : start + _CLAUSE]
             near = places[passed : bisect_left(places, start + _CLAUSE)]
@@ -156,9 +161,16 @@ def _update(topics: dict[str, Item], item: Item) -> None:
         topics[item.letter] = item
 
 
-def _answered(asked: Skeleton, answer: str) -> Skeleton | None:
-    """A question with its short answer as a statement: 孕妇能吃吗? 不能 is 孕妇不能吃."""
-    found = _ANSWER.match(answer)
+def _answered(asked: Skeleton, answer: Skeleton) -> Skeleton | None:
+    """A question with its answer as a statement: 孕妇能吃吗? 不能 is 孕妇不能吃; 有什么副作用? 恶心 is 副作用恶心."""
+    which = _WHICH.search(asked.text)
+    if which:
+        told = Skeleton(_ASKS.sub("", asked.text[: which.start()] + which["of"]), asked.items)
+        shift = len(told.text) + 1
+        items = {place: item for place, item in asked.items.items() if place < which.start()}
+        items.update({place + shift: item for place, item in answer.items.items()})
+        return Skeleton(f"{told.text}:{answer.text}", items)
+    found = _ANSWER.match(answer.text)
     verb = _ASKING.search(asked.text, question_start(asked.text))
     if not found or verb is None:
         return None
