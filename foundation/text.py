@@ -217,10 +217,7 @@ def everyday_share(text: str) -> float:
 
 
 def _reread_share(text: str, written: str, read: str) -> float:
-    try:
-        return _share_of(text.encode(written).decode(read))
-    except UnicodeError:
-        return 0.0
+    return _share_of(text.encode(written, errors="replace").decode(read, errors="replace"))
 
 
 def _han_share(sample: bytes, encoding: str) -> float:

@@ -16,6 +16,7 @@ DELIMITERS = (",", "\t", ";", "|")
 MAX_LINES = 200
 # Faults of a quotation mark that was closed by a later row's: that row is read again by itself.
 _PERHAPS_ONE_LINE = frozenset({"bad_row", "wrong_columns"})
+_UNREAD = "\ufffd"
 
 
 def delimiter_of(header: str) -> str | None:
@@ -57,7 +58,7 @@ class _Lines:
             if isinstance(line, str):
                 return number, line
             self.bad[number] = line
-            return number, line.object.decode(line.encoding, "replace").rstrip("\r\n")
+            return number, line.object.decode(line.encoding, "replace").rstrip("\r\n") or _UNREAD
         return None
 
     def next_filled(self) -> tuple[int, str] | None:
@@ -86,7 +87,7 @@ def _row(first: tuple[int, str], lines: _Lines, names: list[str], delimiter: str
 def _cells(taken: list[tuple[int, str]], names: list[str], delimiter: str) -> Raw | Bad:
     number = taken[0][0]
     try:
-        cells = next(csv.reader([text + "\n" for _, text in taken], delimiter=delimiter), [])
+        cells = next(csv.reader([text + "\n" for _, text in taken], delimiter=delimiter, strict=len(taken) > 1), [])
     except csv.Error as error:
         return Bad(number, "bad_row", str(error))
     if len(cells) != len(names):

@@ -46,6 +46,10 @@ def _parsed(text: str, line: int) -> Raw | Bad:
     return read_row(value, line)
 
 
+def _too_long(line: int) -> Bad:
+    return Bad(line, "too_long", f"an element of more than {LONGEST_ROW:,} characters")
+
+
 class _Values:
     """Cuts text into elements by brackets and quotes alone, so that one broken element spoils no other.
 
@@ -150,9 +154,11 @@ class _Values:
         self.size += len(text)
 
     def _finish(self) -> Iterator[Raw | Bad]:
-        text, start = "".join(self.parts), self.start
+        text, start, size = "".join(self.parts), self.start, self.size
         self._begin()
-        if text:
+        if size > LONGEST_ROW:
+            yield _too_long(start)
+        elif text:
             yield from self._elements(text, start)
 
     def _elements(self, text: str, start: int) -> Iterator[Raw | Bad]:
@@ -196,5 +202,5 @@ class _Values:
             for number, text in enumerate(_LINE.findall(begun), start=start):
                 yield from self._piece(text, number)
         else:
-            yield Bad(start, "too_long", f"an element of more than {LONGEST_ROW:,} characters")
+            yield _too_long(start)
             self.lost = True
