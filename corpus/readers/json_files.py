@@ -179,8 +179,11 @@ class _Values:
         """A text cut wherever it begins as the first element did, with lines."""
         first = len(text) - len(text.lstrip())
         cuts = [match.start() for match in self.opening.finditer(text, first + 1)] if self.opening else []
-        ends = [0, *cuts, len(text)]
-        return [(text[begin:end], start + text.count("\n", 0, begin)) for begin, end in pairwise(ends)]
+        parts: list[tuple[str, int]] = []
+        for begin, end in pairwise([0, *cuts, len(text)]):
+            parts.append((text[begin:end], start))
+            start += text.count("\n", begin, end)
+        return parts
 
     def _last(self, text: str, start: int) -> Raw | Bad:
         """The element at the end of a file: whole where only an earlier one was never closed, cut short otherwise."""
