@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.normalise import normalise, normalise_text
@@ -73,6 +73,141 @@ def numbers(text: str) -> list[str]:
 @given(st.lists(st.one_of(WORDS, DOSES), max_size=12).map("".join))
 def test_every_number_with_its_unit_survives(text: str) -> None:
     assert numbers(normalise_text(text)) == numbers(text.replace("\u200b", ""))
+
+
+# Every unit in the ways it is written: the spelling and what stands for it in normal form.
+SPELT = {
+    **{
+        unit: unit
+        for unit in (
+            "mg",
+            "ml",
+            "mL",
+            "kg",
+            "g",
+            "L",
+            "U",
+            "IU",
+            "mmHg",
+            "mmol/L",
+            "g/L",
+            "mg/kg",
+            "cm",
+            "mm",
+            "%",
+            "‰",
+        )
+    },
+    **{
+        unit: unit
+        for unit in (
+            "片",
+            "粒",
+            "支",
+            "丸",
+            "袋",
+            "滴",
+            "次",
+            "天",
+            "岁",
+            "周",
+            "个月",
+            "小时",
+            "℃",
+            "°C",
+            "°",
+            "度",
+            "bpm",
+            "kPa",
+        )
+    },
+    "μg": "μg",
+    "µg": "μg",
+    "㎍": "μg",
+    "ug": "ug",
+    "mcg": "mcg",
+    "×10⁹/L": "×109/L",
+    "×10^9/L": "×10^9/L",
+    "ｍｇ": "mg",
+    "㎎": "mg",
+    "ＭＧ": "MG",
+    "ｍｌ": "ml",
+    "㎖": "ml",
+    "㏄": "cc",
+    "㎏": "kg",
+    "ｋｇ": "kg",
+    "㎝": "cm",
+    "㎜": "mm",
+    "㎜Hg": "mmHg",
+    "ｍｍＨｇ": "mmHg",
+    "㎎／㎏": "mg/kg",
+    "㏖/L": "mol/L",
+    "％": "%",
+    "ＩＵ": "IU",
+    "㎡": "m2",
+    "m²": "m2",
+    "㎥": "m3",
+    "單位": "单位",
+    "顆": "颗",
+    "劑": "剂",
+    "歲": "岁",
+    "萬單位": "万单位",
+    "錢": "钱",
+    "兩": "两",
+    "週": "周",
+    "個月": "个月",
+}
+WIDE = str.maketrans("0123456789./-~:", "０１２３４５６７８９．／－～：")
+AMOUNTS = st.one_of(
+    st.integers(0, 10**7).map(str),
+    st.decimals(0, 9999, places=3).map(str),
+    st.tuples(st.integers(1, 99), st.sampled_from(["-", "~", "～", "/", ":", "×", "±", "至"]), st.integers(1, 99)).map(
+        lambda parts: "".join(map(str, parts))
+    ),
+    st.sampled_from(["½", "1½", "①", "10³", "Ⅱ", "1,000", "0.05", "一百二十", "半", "三分之一", "1/3", "2.5E+05"]),
+)
+DOSE = st.tuples(
+    AMOUNTS, st.booleans(), st.sampled_from(["", " ", "　", "\u00a0", "\u2009"]), st.sampled_from(sorted(SPELT))
+)
+FILLER = st.sampled_from(
+    [
+        "每次吃",
+        "，頭痛，",
+        "。。。。。",
+        "！！！！",
+        "？？",
+        "[图片]",
+        "【语音】",
+        "\n\n",
+        "，希望我的回答对您有所帮助。",
+        "，以上回复仅供参考，",
+        "（仅主诊医生和患者本人可见）",
+        "\u200b，\ufeff",
+        "～～，",
+        "，此消息来自好医生app，",
+        "。本次问诊已结束。",
+        "😀，",
+    ]
+)
+
+
+def plain(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).replace("µ", "μ").split())
+
+
+@given(st.lists(st.tuples(FILLER, DOSE), min_size=1, max_size=6), FILLER)
+@settings(max_examples=300, deadline=None)
+def test_every_dose_survives_in_any_spelling(parts: list[tuple[str, tuple[str, bool, str, str]]], last: str) -> None:
+    doses = [
+        ((amount.translate(WIDE) if wide else amount) + gap + unit, plain(amount) + SPELT[unit])
+        for _, (amount, wide, gap, unit) in parts
+    ]
+    text = "".join(f"{filler}用{written}；" for (filler, _), (written, _) in zip(parts, doses, strict=True)) + last
+    found = plain(normalise_text(text))
+    place = 0
+    for _, expected in doses:
+        place = found.index(f"用{plain(expected)};", place) + 1
+    assert re.findall(r"\d", found) == re.findall(r"\d", plain(text))
 
 
 @pytest.mark.parametrize("mark", ["①", "10²", "½", "Ⅱ型糖尿病", "℃", "5㎡", "α-干扰素", "×10⁹/L", "[MASK]"])
