@@ -70,7 +70,8 @@ _NO_HOUSE_NAME = frozenset(
     "方便好点地准备发生进行打拨使用配合需能会说听知道当时国联系"
 )
 # What a pattern needs, cheap to look for.
-_HOUSED, _SCHOOLED = re.compile(_HOUSE), re.compile("(?:大学|学院).{0,20}(?:医院|院)")
+_HOUSED = re.compile("院|卫生|诊所|保健|门诊|医学中心|医疗中心|急救中心")
+_SCHOOLED = re.compile("(?:大学|学院).{0,20}(?:医院|院)")
 _AREA_HOUSED = re.compile("[省市县区州][^，。]{1,12}(?:医院|保健院)")
 _SHORTENED = re.compile(
     "[一二三四五六七八九十附儿妇口肿属]院|附[一二三四五六七八九十]|浙[一二]|妇幼|妇保|儿研所|妇儿|中心|肿瘤|眼科|[省市县][医中立]|\\d医院|[〇零○一二三四五六七八九]医院"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
 
 import msgspec
 
@@ -68,22 +67,23 @@ class _Rule(msgspec.Struct, frozen=True):
 
     kind: str
     pattern: re.Pattern[str]
-    cue: str
+    cues: tuple[str, ...]
     sure: bool = False
 
 
-def _rule(kind: str, pattern: str, cue: str = "", *, sure: bool = False) -> _Rule:
-    return _Rule(kind, re.compile(pattern), cue, sure)
+def _rule(kind: str, pattern: str, cues: tuple[str, ...], *, sure: bool = False) -> _Rule:
+    return _Rule(kind, re.compile(pattern), cues, sure)
 
 
-_TITLED, _ADDRESSED, _CALLED, _ROLED, _SAID = "titled", "addressed", "called", "roled", "said"
-_CUES = {
-    _TITLED: re.compile(_TITLE),
-    _ADDRESSED: re.compile(f"{_ADDRESS}|[姐哥总叔婶姨]"),
-    _CALLED: re.compile("叫|姓|名"),
-    _ROLED: re.compile(f"{_ROLE}|{_DOCTOR_ROLE}"),
-    _SAID: re.compile("我是|本人"),
-}
+# Words without which a rule cannot match; they are quicker to look for than its pattern.
+_ALWAYS = ("",)
+_TITLED = ("医生", "大夫", "医师", "主任", "教授", "院长", "护士", "专家", "老师", "博士", "药师")
+_ADDRESSED = tuple("先女小太夫阿叔大奶爷伯婆师同老姐哥总婶姨")
+_CALLED = ("叫", "姓", "名")
+_ROLED = tuple(re.sub(r"\(.*?\)\??", "", f"{_ROLE}|{_DOCTOR_ROLE}").split("|"))
+_SAID = ("我是", "本人")
+_RELATED = tuple("孩宝娃姑弟妹哥姐儿爸妈父母爷奶姥外公婆老妻丈爱先太媳侄甥孙家同室邻亲朋护患病")
+_SMALL = ("小", "老")
 _RULES = (
     _rule(DOCTOR, f"我(?:是|叫)({_SURNAME}{_ANY_GIVEN}?{_TITLE})", _TITLED),
     _rule(DOCTOR, f"{_AFTER_CUE}({_NAME}{_TITLE})", _TITLED),
@@ -96,7 +96,7 @@ _RULES = (
     _rule(DOCTOR, f"(?:{_DOCTOR_ROLE})(?:姓名)?(?:名?叫|是|为|[：:])\\s?({_NAME}){_END}", _ROLED),
     _rule(DOCTOR, f"(?:医生|大夫|主任|教授)姓({_SURNAME})(?![{_HAN}])", _CALLED),
     _rule(DOCTOR, f"姓({_SURNAME})的?{_TITLE}", _CALLED),
-    _rule(DOCTOR, f"(?<=[找挂])({_LIKELY}{_GIVEN_ONE}{{2}})(?=[的，。,；;！!\\s]|$|看|号)"),
+    _rule(DOCTOR, f"(?<=[找挂])({_LIKELY}{_GIVEN_ONE}{{2}})(?=[的，。,；;！!\\s]|$|看|号)", ("找", "挂")),
     _rule(
         PATIENT,
         "(?:[我人]叫(?:做|作)?|名字?(?:是|叫)|(?:姓名|名字|曾用名|署名|昵称)\\s?(?:是|[：:])?\\s?)"
@@ -114,48 +114,50 @@ _RULES = (
     _rule(PATIENT, f"(?:患者|病人|患儿|户名|户主|家长|陪护|本人)\\s?({_SURE_NAME}){_END}", _ROLED),
     _rule(PATIENT, f"(?:患者|病人|患儿|本人)\\s?({_LIKELY}{_GIVEN_ONE}{{1,2}}){_STOP}", _ROLED),
     _rule(PATIENT, f"(?:{_DIRECT_ROLE})({_SURNAME}{_GIVEN_ONE}{{1,2}})(?:{_STOP}|(?=先生|女士))", _ROLED),
-    _rule(PATIENT, f"(?:{_KIN})({_SURE_NAME}){_END}"),
-    _rule(PATIENT, f"(?:{_KIN})({_LIKELY}{_GIVEN_ONE}{{2}}){_END}"),
+    _rule(PATIENT, f"(?:{_KIN})({_SURE_NAME}|{_LIKELY}{_GIVEN_ONE}{{2}}){_END}", _RELATED),
     _rule(PATIENT, f"(?:我是(?:患者|病人)?|本人)({_NAME})(?:(?=[，。,.！!？?；;、\\s]|$)|(?={_OF_KIN}))", _SAID),
     _rule(PATIENT, f"姓({_SURNAME})(?=[，。,.！!？?；;、\\s]|$)", _CALLED),
     _rule(
         PATIENT,
         f"(?:{_START}|(?<=[叫找问给跟和是我]))([小老]{_AFTER_SMALL})(?=[，。,.！!？?；;：:、的您你我是在来和去住说今昨也叫给已就才还]|$|同志|先生|女士)",
+        _SMALL,
     ),
     _rule(PATIENT, f"{_AFTER_CUE}({_SURNAME}(?:{_GIVEN})?{_ADDRESS})", _ADDRESSED),
     _rule(PATIENT, f"({_UNMISTAKABLE}(?:{_GIVEN})?{_ADDRESS})", _ADDRESSED),
-    _rule(PATIENT, f"{_START}({_SURE_NAME})(?=宝宝|小朋友)"),
+    _rule(PATIENT, f"{_START}({_SURE_NAME})(?=宝宝|小朋友)", ("宝宝", "小朋友")),
     _rule(PATIENT, f"我是([小阿]{_GIVEN_ONE})(?={_OF_KIN})", _SAID),
     _rule(PATIENT, f"{_START}({_UNMISTAKABLE}[姐哥总叔婶姨])(?![{_HAN}])", _ADDRESSED),
-    _rule(PATIENT, f"(?<![{_HAN}])({_SURNAME}{_GIVEN_ONE}{{1,2}}){_NUMBER_AFTER}"),
-    _rule(PATIENT, f"(?:^|[。！!？?\\n])\\s?({_SURNAME}{_GIVEN_ONE}{{1,2}}){_PERSON_AFTER}"),
-    _rule(PATIENT, f"{_START}({_SURNAME}{_GIVEN_ONE}{{1,2}})的(?:{_BELONGING})"),
-    _rule(PATIENT, f"(?:^|[。！!？?\\n])({_SURNAME}{_GIVEN_ONE}{{1,2}})(?=[，,]?[你您]好)"),
+    _rule(PATIENT, f"(?<![{_HAN}])({_SURNAME}{_GIVEN_ONE}{{1,2}}){_NUMBER_AFTER}", ("1",)),
+    _rule(PATIENT, f"(?:^|[。！!？?\\n])\\s?({_SURNAME}{_GIVEN_ONE}{{1,2}}){_PERSON_AFTER}", ("男", "女")),
+    _rule(PATIENT, f"{_START}({_SURNAME}{_GIVEN_ONE}{{1,2}})的(?:{_BELONGING})", ("的",)),
+    _rule(PATIENT, f"(?:^|[。！!？?\\n])({_SURNAME}{_GIVEN_ONE}{{1,2}})(?=[，,]?[你您]好)", ("好",)),
     _rule(PATIENT, f"(?:^|[，,。！!？?\\s])(?:名字)?叫({_NAME}){_END}", _CALLED),
-    _rule(PATIENT, f"(?<![{_HAN}])({_SURNAME}{_GIVEN_ONE}{{1,2}})(?:收|签收|代收)(?![{_HAN}])"),
-    _rule(PATIENT, f"(?:——|--|此致|敬上)\\s?({_SURNAME}{_GIVEN_ONE}{{1,2}})\\s*$"),
-    _rule(DOCTOR, r"(?i:\b(?:Dr|Doctor)\.?\s?)([A-Z][a-z]+(?:\s[A-Z][a-z]+)?)"),
-    _rule(PATIENT, r"(?i:\b(?:my name is|Mr|Mrs|Ms|Miss)\.?\s)([A-Z][a-z]+(?:\s[A-Z][a-z]+)?)"),
+    _rule(PATIENT, f"(?<![{_HAN}])({_SURNAME}{_GIVEN_ONE}{{1,2}})(?:收|签收|代收)(?![{_HAN}])", ("收",)),
+    _rule(PATIENT, f"(?:——|--|此致|敬上)\\s?({_SURNAME}{_GIVEN_ONE}{{1,2}})\\s*$", _ALWAYS),
+    _rule(DOCTOR, r"(?i:\b(?:Dr|Doctor)\.?\s?)([A-Z][a-z]+(?:\s[A-Z][a-z]+)?)", _ALWAYS),
+    _rule(PATIENT, r"(?i:\b(?:my name is|Mr|Mrs|Ms|Miss)\.?\s)([A-Z][a-z]+(?:\s[A-Z][a-z]+)?)", _ALWAYS),
 )
+_TITLE_AT_END = re.compile(f"(?:{_TITLE}|{_ADDRESS})$")
 # Words that begin with a surname's character and are no names.
 _NO_PERSON = re.compile("|".join(sorted(NO_NAMES, key=len, reverse=True)))
 
 
 def person_spans(text: str) -> Iterator[Span]:
     """Names of people in a text, with their titles; stretches may overlap, the first counts."""
-    present = {cue for cue, pattern in _CUES.items() if pattern.search(text)} | {""}
+    present: dict[tuple[str, ...], bool] = {}
     for rule in _RULES:
-        if rule.cue not in present:
+        if rule.cues not in present:
+            present[rule.cues] = any(cue in text for cue in rule.cues)
+        if not present[rule.cues]:
             continue
         for match in rule.pattern.finditer(text):
             if rule.sure or not _NO_PERSON.match(match.group(1)):
                 yield Span(*match.span(1), rule.kind)
 
 
-@cache
 def bare_name(text: str) -> str:
     """A name without title."""
-    return re.sub(f"(?:{_TITLE}|{_ADDRESS})$", "", text)
+    return _TITLE_AT_END.sub("", text)
 
 
 def is_surname(name: str) -> bool:
