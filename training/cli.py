@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from foundation.cli import group, say
+
+if TYPE_CHECKING:
+    from training.policy import PPOResult
+    from training.reward import RewardResult
 
 RecipeFile = Annotated[Path, typer.Argument(help="YAML recipe; its relative paths start at its own folder")]
 Afresh = Annotated[bool, typer.Option("--afresh", help="Forget an interrupted run and start anew")]
@@ -56,8 +60,7 @@ def reward(recipe: RecipeFile, afresh: Afresh = False) -> None:
     options = read_recipe(recipe, RewardRecipe)
     from training.reward import train_reward
 
-    result = train_reward(options, afresh=afresh)
-    say(result.summary())
+    _tell(train_reward(options, afresh=afresh))
 
 
 def ppo(recipe: RecipeFile, afresh: Afresh = False) -> None:
@@ -70,14 +73,9 @@ def ppo(recipe: RecipeFile, afresh: Afresh = False) -> None:
     from training.recipes import PPORecipe, read_recipe
 
     options = read_recipe(recipe, PPORecipe)
-    if afresh:
-        from training.checkpoints import start_afresh
-
-        start_afresh(options.output)
     from training.ppo import train_ppo
 
-    result = train_ppo(options)
-    say(result.summary())
+    _tell(train_ppo(options, afresh=afresh))
 
 
 def compare(
@@ -94,3 +92,11 @@ def compare(
         say(line)
     if out is not None:
         say(f"page written to {out}")
+
+
+def _tell(result: RewardResult | PPOResult) -> None:
+    """What came of a run, said once where several processes trained."""
+    from training.runtime import machine
+
+    if machine().is_main_process:
+        say(result.summary())

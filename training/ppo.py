@@ -18,9 +18,8 @@ import numpy as np
 
 from foundation.errors import needs_extra
 from foundation.manifest import claim_folder
-from foundation.progress import progress
 from training.actor import Actor, load_actor
-from training.checkpoints import Checkpoints, identity
+from training.checkpoints import Checkpoints, identity, start_afresh
 from training.drawing import Drawer, LocalDrawer, padded
 from training.generate import read_prompts
 from training.guards import refuse_not_finite, refuse_silence, refuse_spread, refuse_uneven
@@ -30,7 +29,7 @@ from training.models import model_folder
 from training.policy import KIND, Encoded, PPOResult, PPOStep, conclude, encode, hold_out, inputs_of
 from training.recipes import PPORecipe
 from training.replies import Replies
-from training.runtime import accelerator, device, enough_memory, prepare
+from training.runtime import accelerator, device, enough_memory, machine, prepare, training_progress
 from training.scoring import RewardModel
 from training.server import ServerDrawer
 from training.stepping import Average, set_epsilon
@@ -74,15 +73,18 @@ class Rollout(msgspec.Struct, kw_only=True):
     returns: Tensor
 
 
-def train_ppo(recipe: PPORecipe) -> PPOResult:
+def train_ppo(recipe: PPORecipe, *, afresh: bool = False) -> PPOResult:
     """Train a policy, compare it with where it started on prompts held out, write the policy folder.
 
-    An interrupted run goes on from its checkpoint, with the same numbers to the last digit.
+    An interrupted run goes on from its checkpoint, with the same numbers to the last digit, or is forgotten (`afresh`).
     """
     prepare()
     claim_folder(recipe.output, KIND)
     train, held_out = hold_out(read_prompts(recipe.prompts), recipe.held_out, recipe.seed, recipe.prompts)
-    base = model_folder(recipe.model, recipe.output)
+    with machine().main_process_first():
+        base = model_folder(recipe.model, recipe.output)
+        if afresh:
+            start_afresh(recipe.output)
     checkpoints = Checkpoints(recipe.output, identity(recipe, inputs_of(recipe, base)))
     with enough_memory(MEMORY), RunLog(recipe.output, PPOStep, recipe) as log:
         actor = load_actor(base, recipe)
@@ -122,7 +124,7 @@ class Trainer:
         self.kl_coefficient = extra.get("kl_coefficient", self.kl_coefficient)
         self.average.restore(extra.get("average", {}))
         log.resume(checkpoints.step)
-        with progress("training with PPO", self.recipe.iterations - checkpoints.step) as bar:
+        with training_progress("training with PPO", self.recipe.iterations - checkpoints.step) as bar:
             for iteration in range(checkpoints.step + 1, self.recipe.iterations + 1):
                 step, texts = self.iterate(iteration)
                 log.add(step)

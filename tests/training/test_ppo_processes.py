@@ -38,6 +38,7 @@ def test_two_processes_learn_what_one_does(ppo_recipe: PPORecipe, tmp_path: Path
     command = [sys.executable, *LAUNCH, "-m", "zhongjing", "train", "ppo", str(tmp_path / "recipe.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.count("policy written to") == 1
     folder = tmp_path / "shared" / "policy"
     history = list(read_records(folder / "history.jsonl", PPOStep))
     assert len(history) == 3

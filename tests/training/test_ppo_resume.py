@@ -14,7 +14,7 @@ from foundation.errors import ZhongjingError
 from foundation.manifest import read_manifest
 from training.checkpoints import partial_folder
 from training.ppo import train_ppo
-from training.recipes import PPORecipe, parameters
+from training.recipes import Lora, PPORecipe, parameters
 
 # One process that forks: a child trains and kills itself with SIGKILL at the n-th call of a function; the last child is
 # let through. Importing torch once instead of seven times is what the fork is for.
@@ -113,13 +113,14 @@ def test_a_checkpoint_of_another_recipe_is_refused_with_the_difference(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(training.ppo, "conclude", interrupted)
         train_ppo(recipe)
+    changed = msgspec.structs.replace(recipe, clip=0.3, lora=Lora(rank=4, alpha=16.0))
     with pytest.raises(ZhongjingError) as caught:
-        train_ppo(msgspec.structs.replace(recipe, clip=0.3, lora=msgspec.structs.replace(recipe.lora, rank=4)))  # type: ignore[type-var]
+        train_ppo(changed)
     told = str(caught.value)
     assert "clip: 0.2 in the checkpoint, 0.3 now" in told and "lora.rank: 8 in the checkpoint, 4 now" in told
     assert "--afresh" in told
     assert "learning_rate" not in told
-    assert train_ppo(recipe).metrics.iterations == 6
+    assert train_ppo(changed, afresh=True).metrics.iterations == 6
 
 
 def as_json(value: object) -> object:
