@@ -31,7 +31,7 @@ Tell = Callable[[dict[str, Any]], None]
 class Order(BaseModel):
     """What a job is asked for."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
     kind: ClassVar[str]
 
     @abstractmethod

@@ -78,7 +78,7 @@ class Expert:
                     status, answer = self._post(connection, number, body)
                 except (OSError, http.client.HTTPException):
                     connection = None
-                    time.sleep(0.02)
+                    time.sleep(0.05)
                     continue
                 if status == 200:
                     break

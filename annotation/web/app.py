@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 from starlette.exceptions import HTTPException
 
 from annotation.database import Database
@@ -67,6 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(IntegrityError, _conflict)
+    app.add_exception_handler(DataError, _unstorable)
     app.add_exception_handler(Exception, _failed)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders, secure=(settings.public_url or "").startswith("https:"))
@@ -114,6 +115,11 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 def _conflict(request: Request, _error: Exception) -> Response:
     return _problem(request, 409, "conflict")
+
+
+def _unstorable(request: Request, _error: Exception) -> Response:
+    """A NUL, which PostgreSQL takes in no text."""
+    return _problem(request, 422, "invalid")
 
 
 def _failed(request: Request, error: Exception) -> Response:

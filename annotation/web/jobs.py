@@ -37,7 +37,7 @@ def filled_in(kind: type[Asked]) -> Callable[[Request], Coroutine[Any, Any, Aske
             if name in form
         }
         try:
-            return kind.model_validate(fields)
+            return kind.model_validate(fields, strict=False)
         except ValidationError as error:
             raise RequestValidationError(error.errors()) from error
 

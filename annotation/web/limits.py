@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_BODY = 256 * 1024
@@ -11,7 +11,10 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-REFUSALS = {411: "send the length of the body", 413: f"a body has at most {LARGEST_BODY} bytes"}
+REFUSALS = {
+    411: {"reason": "no_length", "message": "send the length of the body"},
+    413: {"reason": "too_large", "message": f"a body has at most {LARGEST_BODY} bytes"},
+}
 STRICT = "max-age=31536000"
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -55,7 +58,7 @@ class BodyLimit:
         if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD"):
             status = _refusal(Headers(scope=scope))
             if status:
-                await PlainTextResponse(REFUSALS[status], status_code=status)(scope, receive, send)
+                await JSONResponse(REFUSALS[status], status_code=status)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import select
 
@@ -15,7 +17,9 @@ router = APIRouter(default_response_class=HTMLResponse)
 
 
 @router.get("/status")
-def status(request: Request, visitor: Person, campaign: str | None = None) -> Response:
+def status(
+    request: Request, visitor: Person, campaign: Annotated[str | None, Query(max_length=100)] = None
+) -> Response:
     """Progress and agreement of a campaign, the newest where none is named."""
     from annotation.agreement import agreement
 

@@ -95,7 +95,7 @@ class CampaignStatus(Campaign):
 class NewCampaign(BaseModel):
     """`prompts` and `outputs` are files in the data folder; `experts` as in `zhongjing rank create`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     name: PersonName
     prompts: Name
@@ -189,7 +189,7 @@ class User(BaseModel):
 class Change(BaseModel):
     """What to change of a person; what is left out stays."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     role: Annotated[str | None, Field(max_length=20)] = None
     active: bool | None = None
@@ -198,7 +198,7 @@ class Change(BaseModel):
 class NewInvitation(BaseModel):
     """Whom to invite, and as what."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     name: PersonName
     role: Annotated[str, Field(max_length=20)]
