@@ -51,6 +51,7 @@ $(READY): pyproject.toml
 
 browser:
 	@command -v chromium >/dev/null || .ci/apt-install chromium fonts-wqy-zenhei
+	@command -v curl >/dev/null || .ci/apt-install curl
 
 clean:
 	rm -rf $(VENV) build *.egg-info zhongjing-demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -108,7 +108,7 @@ def test_no_number_in_a_path_or_a_query_is_a_fault_of_ours(app):
                 check(browser.request(rule.method, address), (rule.path, number))
 
 
-WORDS = ["\x00", "\ud800", "a\x00b", "x" * 100_000, -7, None, [], {}, True, 1e400, "../../etc/passwd"]
+WORDS = ["\x00", "\ud800", "a\x00b", "x" * 100_000, -7, None, [], {}, True, 1e400]
 FIELDS = {
     "/api/jobs/import": {"files": ["prompts.jsonl"], "out": "x"},
     "/api/jobs/deduplicate": {"source": "prompts.jsonl", "out": "x", "threshold": 0.5},
