@@ -116,17 +116,19 @@ _INDICATIONS = (
     f"{DRUG}[^A-Z]{{0,10}}?{FINDING}(?:时|的时候|者)可?以?(?:口服|服用?|吃|用)",
 )
 _BANS = (
+    f"{FORBIDDEN_FOR}{gap(3)}(?:是|属于){gap(2)}{DRUG}的?{gap(3)}禁忌",
     f"{FORBIDDEN_FOR}{PEOPLE}{pause(6, 4)}{FORBID_USE}{gap(3)}{DRUG}",
     f"{FORBID}(?:给|让|对)?{gap(2)}{FORBIDDEN_FOR}{PEOPLE}{gap(2)}{USE}{gap(4)}{DRUG}",
     f"{DRUG}{gap(4)}{FORBID_FOR}{gap(4)}{FORBIDDEN_FOR}",
     f"{DRUG}[^A-Z]{{0,12}}?(?:禁忌(?:人群|症|证)?|禁用人群)(?:主要)?(?:有|是|包括|为|:)+{gap(3)}{FORBIDDEN_FOR}",
-    f"{DRUG}{gap(4)},?{gap(8)}{FORBIDDEN_FOR}{PEOPLE}{gap(3)}{FORBID_USE}{END}",
+    f"{DRUG}{gap(4)},?{gap(8)}{FORBIDDEN_FOR}{PEOPLE}{gap(3)}(?:{FORBID_USE}|不行){END}",
 )
 _SIDE_EFFECTS = (
     f"{DRUG}{gap(10)}{OFTEN}*(?:引起|导致|造成|出现|产生|引发|诱发|发生)(?!的){gap(8)}{FINDING}",
     f"{DRUG}{gap(10)}(?:会|可能会?|容易|有时会?|易|会让人|使人)(?:有点?|觉得|感到|变成|变得|增加)*{gap(2)}{FINDING}",
     f"{DRUG}[^A-Z]{{0,10}}?{FINDING}{gap(4)}(?:这[个种些])?(?:副作用|不良反应)",
-    f"{FINDING}{gap(4)}(?:是|属于|与|和)(?:由|因为?|吃|服用)?{gap(3)}{DRUG}{gap(4)}(?:引起|导致|造成|副作用|不良反应|所致|有关)",
+    f"{DRUG}{gap(8)}{FINDING}{gap(2)}(?:很|比较|最|是|属于)?(?:常见|多见|正常)",
+    f"{FINDING}{gap(4)}(?:是|属于|与|和|跟)(?:由|因为?|吃|服用)?{gap(3)}{DRUG}{gap(4)}(?:引起|导致|造成|副作用|不良反应|所致|有关)",
 )
 _TOLD_SIDE_EFFECTS = (f"{DRUG}[^A-Z]{{0,8}}?(?:副作用|不良反应|毒性){gap(6)}{BE}{gap(4)}{FINDING}",)
 _CLASHES = (
@@ -139,18 +141,18 @@ _CLASHES = (
 _EFFECTS_ON_EACH_OTHER = (
     f"(?P<s>D)[和与跟及同]{EITHER}{gap(4)}(?:有|存在|会|发生|产生)+{gap(4)}(?:相互作用|冲突|配伍禁忌)",
     f"(?P<s>D)[和与跟及同、]{EITHER}{gap(2)}{BOTH}{gap(3)}(?:会|可能|容易|有|可)?{gap(8)}(?:风险|危险|反应|中毒|毒性|出血|影响|增加)",
-    f"(?P<s>D){gap(4)}(?:增强|降低|减弱|影响|增加|抑制|减低){gap(2)}{EITHER}的?{gap(3)}(?:作用|疗效|效果|药效|浓度|毒性|代谢|吸收)",
+    f"(?P<s>D){gap(4)}(?:增强|降低|减弱|影响|增加|抑制|减低){gap(2)}{EITHER}的?{gap(3)}(?:作用|疗效|效果|药效|浓度|毒性|代谢|吸收|风险)",
 )
 _PAIRS = (
-    f"(?:吃|用|服用?|口服)(?:了|着)?(?P<s>D)的?(?:患者|病人|人|期间|时候?|同时){gap(4)}(?:可以|能|建议){gap(3)}{USE}{gap(3)}(?P<o>D)",
-    f"(?P<s>D)[和与跟及同加]{EITHER}{gap(2)}{ALLOWED}{gap(2)}{BOTH}",
+    f"(?:吃|用|服用?|口服)(?:了|着)?(?P<s>D)的?(?:患者|病人|人|期间|时候?|同时){gap(4)}(?:可以|能|建议){gap(3)}{USE}{gap(3)}{EITHER}",
+    f"(?P<s>D)[和与跟及同加、]{EITHER}{gap(2)}{ALLOWED}{gap(2)}{BOTH}",
     f"(?P<s>D){gap(2)}{ALLOWED}[和与跟同]{EITHER}{gap(2)}{BOTH}",
     f"(?:可以|建议|推荐|应该|需要|给予|可){MAY}*{USE}{SOME}(?P<s>D){ALSO}(?P<o>D)",
     "(?P<s>D)(?:联合|联用|配合)(?P<o>D)",
 )
 _REACTIONS = (f"(?P<s>D)[和与跟及同配加遇]{EITHER}{gap(4)}(?:会|可|容易|有|出现|发生)+{gap(6)}(?:反应|中毒|危险)",)
 _HARMLESS_PAIRS = (
-    f"(?:吃|用|服用?|口服)(?:了|着)?(?P<s>D)的?(?:患者|病人|人|期间|时候?|同时){gap(4)}(?:可以|能|建议){gap(3)}{USE}{gap(3)}(?P<o>D)",
+    f"(?:吃|用|服用?|口服)(?:了|着)?(?P<s>D)的?(?:患者|病人|人|期间|时候?|同时){gap(4)}(?:可以|能|建议){gap(3)}{USE}{gap(3)}{EITHER}",
     f"(?P<s>D){gap(4)}{EITHER}{gap(2)}(?:没关系|没事|没问题|不要紧)",
 )
 _SYMPTOMS = (
@@ -158,6 +160,7 @@ _SYMPTOMS = (
     f"(?!的){gap(6)}{FINDING}",
     f"{ILL}{PEOPLE}{gap(6)}(?:引起|导致|造成|引发|诱发|表现为)(?!的){gap(6)}{FINDING}",
     f"{ILL}{PEOPLE}{gap(6)}(?:会|可能会|容易|可以有)(?:有|出现|感觉|觉得|感到|变得)*{gap(2)}{FINDING}",
+    f"{ILL}{PEOPLE}{gap(6)}(?:特别|非常|明显|剧烈|老是|总是|总会|十分){gap(2)}{FINDING}",
     f"{ILL}{PEOPLE}{gap(3)}以{FINDING}{gap(3)}(?:为|常见|多见)",
     f"{FINDING}{gap(5)}(?:是|考虑|属于)(?:由|因为|您的|这个)*{gap(3)}{ILL}{CAUSED}",
 )
@@ -181,7 +184,7 @@ _CAUSES = (
 _NAMED_CAUSES = (f"(?P<o>{many('CF')}){gap(3)}(?:是|为|属于){gap(3)}{ILL}的{gap(6)}(?:病因|原因|诱因|病原体?|致病菌)",)
 _CAUSED_BY = (f"(?P<s>C){gap(4)}{OFTEN}*{CAUSED}(?!的){gap(4)}{FINDING}",)
 _TESTS_OF = (
-    f"{ILL}{PEOPLE}{pause(10, 6)}(?:需要?|建议您?|可以?|应该?|最好|要|得|先|请|去|通过|靠|做|查|拍|化验|完善|复查)"
+    f"{ILL}{PEOPLE}{pause(10, 6)}(?:需要?|建议您?|可以?|应该?|最好|要|得|先|请|去|通过|靠|用|做|查|拍|化验|完善|复查)"
     f"{gap(8)}{TEST}",
 )
 _TESTS_FOR = (
@@ -189,16 +192,17 @@ _TESTS_FOR = (
     f"{TEST}{gap(4)}(?:是|可以?|能够?|用于|有助于|用来|可用于|对于?){gap(3)}{CONFIRM}{gap(4)}{ILL}",
 )
 _WARDS = (
-    f"{ILL}{PEOPLE}[^A-FH-Z]{{0,10}}?,?[^A-FH-Z,]{{0,8}}?(?:挂|看|去|到|就诊于|咨询|找|是|属于|归|转|往)"
+    f"{ILL}{PEOPLE}[^A-FH-Z]{{0,10}}?,?[^A-FH-Z,]{{0,8}}?(?:挂|看|去|到|在|就诊于|咨询|找|是|属于|归|转|往)"
     f"{gap(6)}(?P<o>{many('K')})",
     f"(?P<o>K)(?:是|可以|能|主要|就|专门)*(?:治疗|看|诊治|负责){gap(4)}{ILL}",
 )
 _BAD_FOOD = (
-    f"{ILL}{PEOPLE}{gap(4)}{FOOD}{gap(3)}(?:{FORBID}|要?少){gap(2)}(?:吃|喝|碰|沾|食用)",
+    f"{ILL}{PEOPLE}{gap(4)}{FOOD}{gap(3)}(?:(?:{FORBID}|要?少){gap(2)}(?:吃|喝|碰|沾|食用)|要?忌口|要忌|要戒)",
     f"{FOOD}{gap(3)}(?:是|属于){gap(2)}{ILL}的?{gap(3)}(?:禁忌|忌口|大忌)",
     f"{ILL}{PEOPLE}{pause(6, 4)}(?:少|戒|{FORBID})(?:再|多)?(?:吃|喝|食用|饮用?|进食|摄入|碰)?{gap(3)}{FOOD}",
 )
 _GOOD_FOOD = (
+    f"{ILL}{PEOPLE}{gap(3)}(?:吃|喝|食用)(?:点|些)?{FOOD}{gap(2)}(?:养|好|有好处|很好|有益|有帮助)",
     f"{ILL}{PEOPLE}{pause(6, 4)}(?:可以|能|宜|多|适合|建议|应该?|最好|要){gap(2)}(?:吃|喝|食用|饮用?){gap(3)}{FOOD}",
 )
 _CONTENTS = (f"(?P<s>D){gap(4)}(?:含有?|成[分份]{gap(2)}(?:是|有|为|包括|:)){gap(6)}(?P<o>{many('DI')})",)
