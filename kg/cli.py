@@ -63,8 +63,12 @@ def stats(graph: GraphFolder) -> None:
     from kg.graph import KnowledgeGraph
     from kg.tables import stats_lines
 
-    for line in stats_lines(KnowledgeGraph.open(graph).stats()):
+    counts = KnowledgeGraph.open(graph).stats()
+    for line in stats_lines(counts):
         say(line)
+    for name, file in (("conflicts", "conflicts.jsonl"), ("rejected", "rejects.jsonl")):
+        if counts[name]:
+            say(f"{name}: listed in {graph / file}")
 
 
 def show(

@@ -47,7 +47,7 @@ from kg.wording import (
     FORBID,
     FORBID_FOR,
     FORBID_USE,
-    FORBIDDEN_FOR,
+    IF,
     ILL,
     MAY,
     NEVER,
@@ -61,6 +61,7 @@ from kg.wording import (
     NOT_STATED,
     OFTEN,
     PEOPLE,
+    PLAIN_FOR,
     SOME,
     TEST,
     USE,
@@ -106,31 +107,41 @@ _INDICATIONS = (
     f"{FOR}{PEOPLE}{gap(4)}(?:首选|优选|常用|推荐|多用|主要用){gap(4)}{DRUG}",
     f"(?:治疗?|缓解|控制|改善|对付|针对){gap(4)}(?P<o>{many('F')})[^A-Z]{{0,12}}?(?:用|选|是|有|药|吃|服|推荐|建议|如|像){gap(5)}{DRUG}",
     f"{FINDING}{PEOPLE}{pause(6, 4)}{DRUG}{gap(3)}(?:是|为|属于){gap(4)}(?:首选|常用|一线|最好|较好|有效|特效)",
-    f"{DRUG}{gap(2)}(?:可以|能|可|适合)(?:放心|安全)?(?:给|让|用来给){gap(2)}{FOR}",
-    f"{DRUG}[^A-Z]{{0,10}}?(?:治疗|用于|适用于|缓解|改善|针对|对付|减轻|主治|专治|治|控制|适合){gap(6)}{FOR}",
+    f"{DRUG}{gap(2)}(?:可以|能|可|适合)(?:放心|安全)?(?:给|让|用来给){gap(2)}{PLAIN_FOR}",
+    f"{DRUG}[^A-Z]{{0,10}}?(?:治疗|用于|适用于|缓解|改善|针对|对付|减轻|主治|专治|治|控制|适合){gap(6)}{PLAIN_FOR}",
     f"{DRUG}的?(?:主要)?适应[症证](?:主要)?{BE}{gap(3)}{FINDING}",
     f"{DRUG}{gap(3)}(?:是|为|属于){gap(3)}{FINDING}的?{gap(6)}(?:药|首选|选择)",
-    f"{DRUG}{gap(3)}对于?{gap(4)}{FOR}{PEOPLE}{gap(6)}{EFFECTIVE}",
-    f"{DRUG}{gap(4)},?{gap(2)}{FOR}{PEOPLE}(?:也|都|是)*(?:可以|能|可|适合|适用)(?:放心|安全)*{USE}?{END}",
+    f"{DRUG}{gap(3)}对于?{gap(4)}{PLAIN_FOR}{PEOPLE}{gap(6)}{EFFECTIVE}",
+    f"{DRUG}{gap(4)},?{gap(2)}{PLAIN_FOR}{PEOPLE}(?:也|都|是)*(?:可以|能|可|适合|适用)(?:放心|安全)*{USE}?{END}",
     f"{FOR}{PEOPLE}{pause(6, 4)}{DRUG}{gap(2)}(?:是|都|也)*(?:可以|能|可)(?:放心|安全|正常|继续)*{USE}{END}",
     f"{DRUG}[^A-Z]{{0,10}}?{FINDING}(?:时|的时候|者)可?以?(?:口服|服用?|吃|用)",
 )
+_HARMLESS = (
+    f"{DRUG}{gap(3)}对于?{gap(2)}{PLAIN_FOR}{PEOPLE}{gap(2)}(?:没有?(?:什么|任何)?(?:影响|危害|问题|风险)|无影响|不影响|无害)",
+)
 _BANS = (
-    f"{FORBIDDEN_FOR}{gap(3)}(?:是|属于){gap(2)}{DRUG}的?{gap(3)}禁忌",
-    f"{FORBIDDEN_FOR}{PEOPLE}{pause(6, 4)}{FORBID_USE}{gap(3)}{DRUG}",
-    f"{FORBID}(?:给|让|对)?{gap(2)}{FORBIDDEN_FOR}{PEOPLE}{gap(2)}{USE}{gap(4)}{DRUG}",
-    f"{DRUG}{gap(4)}{FORBID_FOR}{gap(4)}{FORBIDDEN_FOR}",
-    f"{DRUG}[^A-Z]{{0,12}}?(?:禁忌(?:人群|症|证)?|禁用人群)(?:主要)?(?:有|是|包括|为|:)+{gap(3)}{FORBIDDEN_FOR}",
-    f"{DRUG}{gap(4)},?{gap(8)}{FORBIDDEN_FOR}{PEOPLE}{gap(3)}(?:{FORBID_USE}|不行){END}",
+    f"{PLAIN_FOR}{PEOPLE}{gap(4)}{USE}{gap(2)}{DRUG}{gap(4)}(?:会|可能|可|容易){gap(2)}(?:加重|恶化|诱发)",
+    f"{PLAIN_FOR}{PEOPLE}{pause(4, 3)}{DRUG}{gap(2)}{FORBID_USE}{END}",
+    f"{PLAIN_FOR}{gap(3)}(?:是|属于){gap(2)}{DRUG}的?{gap(3)}禁忌",
+    f"{PLAIN_FOR}{PEOPLE}{pause(6, 4)}{FORBID_USE}{gap(3)}{DRUG}",
+    f"{FORBID}(?:给|让|对)?{gap(2)}{PLAIN_FOR}{PEOPLE}{gap(2)}{USE}{gap(4)}{DRUG}",
+    f"{DRUG}{gap(4)}{FORBID_FOR}{gap(4)}{PLAIN_FOR}",
+    f"{DRUG}[^A-Z]{{0,12}}?(?:禁忌(?:人群|症|证)?|禁用人群)(?:主要)?(?:有|是|包括|为|:)+{gap(3)}{PLAIN_FOR}",
+    f"{DRUG}{gap(4)},?{gap(8)}{PLAIN_FOR}{PEOPLE}{gap(3)}(?:{FORBID_USE}|不行){END}",
 )
 _SIDE_EFFECTS = (
+    f"(?:吃|服用?|用|打){DRUG}{gap(6)}(?:当心|小心|警惕|注意|留意|提防){gap(3)}{FINDING}",
     f"{DRUG}{gap(10)}{OFTEN}*(?:引起|导致|造成|出现|产生|引发|诱发|发生)(?!的){gap(8)}{FINDING}",
-    f"{DRUG}{gap(10)}(?:会|可能会?|容易|有时会?|易|会让人|使人)(?:有点?|觉得|感到|变成|变得|增加)*{gap(2)}{FINDING}",
+    f"{DRUG}{gap(10)}(?:会|可能会?|容易|有时会?|易|使人)(?:让[您你人])?(?:有点?|觉得|感到|变成|变得|增加)*{gap(2)}{FINDING}",
     f"{DRUG}[^A-Z]{{0,10}}?{FINDING}{gap(4)}(?:这[个种些])?(?:副作用|不良反应)",
     f"{DRUG}{gap(8)}{FINDING}{gap(2)}(?:很|比较|最|是|属于)?(?:常见|多见|正常)",
-    f"{FINDING}{gap(4)}(?:是|属于|与|和|跟)(?:由|因为?|吃|服用)?{gap(3)}{DRUG}{gap(4)}(?:引起|导致|造成|副作用|不良反应|所致|有关)",
+    f"{FINDING}{pause(4, 2)}(?:是|属于|与|和|跟)(?:由|因为?|吃|服用)?{gap(3)}{DRUG}{gap(4)}"
+    "(?:引起|导致|造成|副作用|不良反应|所致|有关)",
 )
-_TOLD_SIDE_EFFECTS = (f"{DRUG}[^A-Z]{{0,8}}?(?:副作用|不良反应|毒性){gap(6)}{BE}{gap(4)}{FINDING}",)
+_TOLD_SIDE_EFFECTS = (
+    f"(?:吃|服用?|用|打){DRUG}{gap(6)}(?:当心|小心|警惕|注意|留意|提防){gap(3)}{FINDING}",
+    f"{DRUG}[^A-Z]{{0,8}}?(?:副作用|不良反应|毒性){gap(6)}{BE}{gap(4)}{FINDING}",
+)
 _CLASHES = (
     f"(?P<s>D)[和与跟及同、]{EITHER}{gap(3)}{FORBID}{gap(3)}{BOTH}",
     f"(?P<s>D){gap(3)}{FORBID}{gap(3)}[和与跟同]{EITHER}{gap(3)}{BOTH}",
@@ -140,8 +151,9 @@ _CLASHES = (
 )
 _EFFECTS_ON_EACH_OTHER = (
     f"(?P<s>D)[和与跟及同]{EITHER}{gap(4)}(?:有|存在|会|发生|产生)+{gap(4)}(?:相互作用|冲突|配伍禁忌)",
-    f"(?P<s>D)[和与跟及同、]{EITHER}{gap(2)}{BOTH}{gap(3)}(?:会|可能|容易|有|可)?{gap(8)}(?:风险|危险|反应|中毒|毒性|出血|影响|增加)",
-    f"(?P<s>D){gap(4)}(?:增强|降低|减弱|影响|增加|抑制|减低){gap(2)}{EITHER}的?{gap(3)}(?:作用|疗效|效果|药效|浓度|毒性|代谢|吸收|风险)",
+    f"(?P<s>D)[和与跟及同、]{EITHER}{gap(2)}{BOTH}{gap(3)},?(?:会|可能|容易|有|可)?{gap(8)}(?:风险|危险|反应|中毒|毒性|出血|影响|增加)",
+    f"(?P<s>D)[和与跟及同、]{EITHER}{gap(2)}{BOTH}{gap(3)},?F的?(?:风险|几率|可能)",
+    f"(?P<s>D){gap(4)}(?:增强|升高|提高|加强|降低|减弱|影响|增加|抑制|减低){gap(2)}{EITHER}的?{gap(3)}(?:作用|疗效|效果|药效|浓度|毒性|代谢|吸收|风险)",
 )
 _PAIRS = (
     f"(?:吃|用|服用?|口服)(?:了|着)?(?P<s>D)的?(?:患者|病人|人|期间|时候?|同时){gap(4)}(?:可以|能|建议){gap(3)}{USE}{gap(3)}{EITHER}",
@@ -159,22 +171,28 @@ _SYMPTOMS = (
     f"{ILL}{PEOPLE}{pause(6, 6)}{OFTEN}+(?:出现|表现为|表现|伴有?|有|引起|导致|造成|引发|起|感到|觉得|留下|发生)"
     f"(?!的){gap(6)}{FINDING}",
     f"{ILL}{PEOPLE}{gap(6)}(?:引起|导致|造成|引发|诱发|表现为)(?!的){gap(6)}{FINDING}",
-    f"{ILL}{PEOPLE}{gap(6)}(?:会|可能会|容易|可以有)(?:有|出现|感觉|觉得|感到|变得)*{gap(2)}{FINDING}",
+    f"{ILL}{PEOPLE}{gap(6)}(?:会|可能会|容易|可以有|经常|常常|总是|老是)(?:有|出现|感觉|觉得|感到|变得)*{gap(2)}{FINDING}",
     f"{ILL}{PEOPLE}{gap(6)}(?:特别|非常|明显|剧烈|老是|总是|总会|十分){gap(2)}{FINDING}",
     f"{ILL}{PEOPLE}{gap(3)}以{FINDING}{gap(3)}(?:为|常见|多见)",
-    f"{FINDING}{gap(5)}(?:是|考虑|属于)(?:由|因为|您的|这个)*{gap(3)}{ILL}{CAUSED}",
+    f"{ILL}(?:初期|早期|晚期|后期|急性期|发作时?|时|的时候)(?:就是|就会|多|主要|有|以)+{gap(2)}{FINDING}",
+    f"{ILL}{PEOPLE}{FINDING}(?:是难免|难免|很常见|是?常有)",
+    f"{FINDING}{pause(5, 4)}(?:是|考虑|属于)(?:由|因为|您的|这个)*{gap(3)}{ILL}{CAUSED}",
 )
 _NAMED_SYMPTOMS = (
-    f"{FINDING}{gap(3)}(?:是|属于|为){gap(3)}{ILL}的?{gap(12)}(?:症状|表现|征象|信号|特征)",
+    f"{FINDING}{pause(2, 3)}(?:是|像|属于|为){gap(3)}{ILL}的?{gap(12)}(?:症状|表现|征象|信号|特征)",
     f"{ILL}{PEOPLE}的?{gap(6)}(?:症状|表现|特点|特征|征象){gap(5)}{BE}{gap(6)}{FINDING}",
-    f"{FINDING}{gap(3)}(?:多见于|常见于|见于|提示|考虑是?|要?警惕|要?小心|符合){gap(3)}{ILL}(?!{CAUSED})",
+    f"{FINDING}{pause(3, 4)}(?:多见于|常见于|见于|提示|考虑是?|要?警惕|要?小心|符合){gap(3)}{ILL}(?!{CAUSED})",
 )
 _GUESSES = (
     f"{FINDING}{pause(4, 2)}(?:多半|应该|很可能|往往|通常|大多|估计|八成)(?:就?是|为|属于)?{gap(3)}{ILL}(?!{CAUSED})",
 )
+_NAMED_COMPLICATIONS = (
+    f"{ILL}{PEOPLE}{gap(8)}{FINDING}(?:等|之类|这些|这类)?(?<=[等类些])的?并发症",
+    f"{FINDING}{gap(4)}(?:继发|并发)于{gap(2)}{ILL}",
+)
 _COMPLICATIONS = (
     f"{FINDING}{gap(3)}(?:是|属于|为){gap(3)}{ILL}的?{gap(6)}并发症",
-    f"{ILL}{PEOPLE}{gap(10)}(?:并发|继发|发展成|发展为|恶化成){gap(4)}{FINDING}",
+    f"{ILL}{PEOPLE}{gap(10)}(?:并发|继发(?!于)|发展成|发展为|恶化成){gap(4)}{FINDING}",
     f"{ILL}的?{gap(4)}并发症{gap(5)}{BE}{gap(4)}{FINDING}",
 )
 _CAUSES = (
@@ -182,22 +200,24 @@ _CAUSES = (
     f"{ILL}的?{gap(4)}(?:病因|原因|诱因|病原体?){gap(4)}{BE}{gap(4)}(?P<o>{many('CF')})",
 )
 _NAMED_CAUSES = (f"(?P<o>{many('CF')}){gap(3)}(?:是|为|属于){gap(3)}{ILL}的{gap(6)}(?:病因|原因|诱因|病原体?|致病菌)",)
-_CAUSED_BY = (f"(?P<s>C){gap(4)}{OFTEN}*{CAUSED}(?!的){gap(4)}{FINDING}",)
+_CAUSED_BY = (f"(?P<s>C){gap(4)}{OFTEN}*{CAUSED}的?{gap(4)}{FINDING}",)
 _TESTS_OF = (
-    f"{ILL}{PEOPLE}{pause(10, 6)}(?:需要?|建议您?|可以?|应该?|最好|要|得|先|请|去|通过|靠|用|做|查|拍|化验|完善|复查)"
+    f"{ILL}{PEOPLE}{pause(10, 6)}(?:需要?|建议您?|可以?|应该?|最好|要|得|先|请|去|首选|通过|完善|靠|用|做|查|拍|化验)"
     f"{gap(8)}{TEST}",
 )
 _TESTS_FOR = (
+    f"{TEST}对于?{gap(2)}{ILL}的?{gap(2)}(?:诊断|鉴别|判断|筛查|确诊)",
     f"(?:做|查|检查|化验|拍|完善|复查|行|抽血|通过|用|靠|先){gap(6)}{TEST}{pause(12, 4)}{CONFIRM}{gap(8)}{ILL}",
     f"{TEST}{gap(4)}(?:是|可以?|能够?|用于|有助于|用来|可用于|对于?){gap(3)}{CONFIRM}{gap(4)}{ILL}",
 )
 _WARDS = (
+    f"(?:去|到|挂|看){gap(4)}(?P<o>{many('K')}){pause(8, 4)}(?:排除|排查|看看?|诊断|治疗|检查|明确){gap(6)}{ILL}",
     f"{ILL}{PEOPLE}[^A-FH-Z]{{0,10}}?,?[^A-FH-Z,]{{0,8}}?(?:挂|看|去|到|在|就诊于|咨询|找|是|属于|归|转|往)"
     f"{gap(6)}(?P<o>{many('K')})",
     f"(?P<o>K)(?:是|可以|能|主要|就|专门)*(?:治疗|看|诊治|负责){gap(4)}{ILL}",
 )
 _BAD_FOOD = (
-    f"{ILL}{PEOPLE}{gap(4)}{FOOD}{gap(3)}(?:(?:{FORBID}|要?少){gap(2)}(?:吃|喝|碰|沾|食用)|要?忌口|要忌|要戒)",
+    f"{ILL}{PEOPLE}{pause(4, 3)}{FOOD}{gap(3)}(?:(?:{FORBID}|要?少){gap(2)}(?:吃|喝|碰|沾|食用)|要?忌口|要忌|要戒)",
     f"{FOOD}{gap(3)}(?:是|属于){gap(2)}{ILL}的?{gap(3)}(?:禁忌|忌口|大忌)",
     f"{ILL}{PEOPLE}{pause(6, 4)}(?:少|戒|{FORBID})(?:再|多)?(?:吃|喝|食用|饮用?|进食|摄入|碰)?{gap(3)}{FOOD}",
 )
@@ -220,6 +240,7 @@ _CURE_KINDS = (TREATMENT, "手术治疗", "辅助治疗", "化疗", "放射治�
 _Row = tuple[tuple[str, ...], str, tuple[str, ...], Omission]
 _TABLE: tuple[_Row, ...] = (
     ((INDICATION,), NOT_RECOMMENDED, _INDICATIONS, Omission.FAR),
+    ((INDICATION,), f"{IF}|除了|不是", _HARMLESS, Omission.NONE),
     ((CONTRAINDICATION,), NOT_FORBIDDEN, _BANS, Omission.FAR),
     ((ADVERSE,), NOT_CAUSED, _SIDE_EFFECTS, Omission.NEAR),
     ((ADVERSE,), NO_EFFECT, _TOLD_SIDE_EFFECTS, Omission.FAR),
@@ -230,6 +251,7 @@ _TABLE: tuple[_Row, ...] = (
     ((SYMPTOM, COMPLICATION, CAUSING), NOT_CAUSED, _SYMPTOMS, Omission.NEAR),
     ((SYMPTOM,), NOT_STATED, (*_NAMED_SYMPTOMS, *_GUESSES), Omission.FAR),
     ((COMPLICATION,), "没|无|不会|预防|避免", _COMPLICATIONS, Omission.NEAR),
+    ((COMPLICATION,), "没|无|不会|不是", _NAMED_COMPLICATIONS, Omission.NEAR),
     ((CAUSE,), NOT_STATED, (*_CAUSES, *_NAMED_CAUSES), Omission.NEAR),
     ((CAUSING,), NOT_CAUSED, _CAUSED_BY, Omission.NONE),
     ((EXAMINATION,), NOT_NEEDED, (*_TESTS_OF, *_TESTS_FOR), Omission.FAR),

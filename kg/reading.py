@@ -22,7 +22,10 @@ _ANSWER = re.compile(
     "(?:吃|用|喝|服用|使用|一起)*的?(?:[,。.!;\\s]|$)"
 )
 _ASKING = re.compile("(?:能不能|能否|可不可以|可否|是否可以|是否能够?|可以|能够?)")
-_WHICH = re.compile("[的有是会]*(?:什么|哪些|啥)(?P<of>副作用|不良反应|症状|表现|并发症|禁忌)[?\\s]*$")
+_WHICH = re.compile(
+    "(?:[的有是会]*(?:什么|哪些|啥)(?P<of>副作用|不良反应|症状|表现|并发症|禁忌)"
+    "|(?P<do>[挂看去做查吃用])(?:什么|哪个|哪些|啥)(?:科室?|检查|药物?))[?\\s]*$"
+)
 _ASKS = re.compile("(?:吗|么|呢)?[?\\s]*$")
 _REPLACED = re.compile("(?:代替|替代|而不是|停用?|换掉)[^A-Z,]{0,2}$")
 _LOOK_BACK = 6
@@ -165,11 +168,10 @@ def _answered(asked: Skeleton, answer: Skeleton) -> Skeleton | None:
     """A question with its answer as a statement: 孕妇能吃吗? 不能 is 孕妇不能吃; 有什么副作用? 恶心 is 副作用恶心."""
     which = _WHICH.search(asked.text)
     if which:
-        told = Skeleton(_ASKS.sub("", asked.text[: which.start()] + which["of"]), asked.items)
-        shift = len(told.text) + 1
+        told = asked.text[: which.start()] + (which["do"] or f"{which['of']}:")
         items = {place: item for place, item in asked.items.items() if place < which.start()}
-        items.update({place + shift: item for place, item in answer.items.items()})
-        return Skeleton(f"{told.text}:{answer.text}", items)
+        items.update({place + len(told): item for place, item in answer.items.items()})
+        return Skeleton(told + answer.text, items)
     found = _ANSWER.match(answer.text)
     verb = _ASKING.search(asked.text, question_start(asked.text))
     if not found or verb is None:
