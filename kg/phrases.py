@@ -49,6 +49,7 @@ from kg.wording import (
     FORBID_USE,
     IF,
     ILL,
+    ILLS,
     MAY,
     NEVER,
     NO_EFFECT,
@@ -111,8 +112,10 @@ _INDICATIONS = (
     f"{DRUG}[^A-Z]{{0,10}}?(?:治疗|用于|适用于|缓解|改善|针对|对付|减轻|主治|专治|治|控制|适合){gap(6)}{PLAIN_FOR}",
     f"{DRUG}的?(?:主要)?适应[症证](?:主要)?{BE}{gap(3)}{FINDING}",
     f"{DRUG}{gap(3)}(?:是|为|属于){gap(3)}{FINDING}的?{gap(6)}(?:药|首选|选择)",
-    f"{DRUG}{gap(3)}对于?{gap(4)}{PLAIN_FOR}{PEOPLE}{gap(6)}{EFFECTIVE}",
+    f"{DRUG}{pause(3, 2)}对于?{gap(4)}{PLAIN_FOR}{PEOPLE}{gap(6)}{EFFECTIVE}",
     f"{DRUG}{gap(4)},?{gap(2)}{PLAIN_FOR}{PEOPLE}(?:也|都|是)*(?:可以|能|可|适合|适用)(?:放心|安全)*{USE}?{END}",
+    f"{FOR}{PEOPLE}{pause(3, 3)}{DRUG}{gap(3)}(?:要|需要?|应|得|可以)(?:坚持|长期|继续|按时|规律|足量)+{USE}",
+    f"{DRUG}[^A-Z]{{0,12}}?{PLAIN_FOR}{PEOPLE}(?:常用|首选|可用|适用)",
     f"{FOR}{PEOPLE}{pause(6, 4)}{DRUG}{gap(2)}(?:是|都|也)*(?:可以|能|可)(?:放心|安全|正常|继续)*{USE}{END}",
     f"{DRUG}[^A-Z]{{0,10}}?{FINDING}(?:时|的时候|者)可?以?(?:口服|服用?|吃|用)",
 )
@@ -131,7 +134,7 @@ _BANS = (
 )
 _SIDE_EFFECTS = (
     f"(?:吃|服用?|用|打){DRUG}{gap(6)}(?:当心|小心|警惕|注意|留意|提防){gap(3)}{FINDING}",
-    f"{DRUG}{gap(10)}{OFTEN}*(?:引起|导致|造成|出现|产生|引发|诱发|发生)(?!的){gap(8)}{FINDING}",
+    f"{DRUG}{gap(10)}{OFTEN}*(?:引起|导致|造成|致|出现|产生|引发|诱发|发生)(?!的){gap(8)}{FINDING}",
     f"{DRUG}{gap(10)}(?:会|可能会?|容易|有时会?|易|使人)(?:让[您你人])?(?:有点?|觉得|感到|变成|变得|增加)*{gap(2)}{FINDING}",
     f"{DRUG}[^A-Z]{{0,10}}?{FINDING}{gap(4)}(?:这[个种些])?(?:副作用|不良反应)",
     f"{DRUG}{gap(8)}{FINDING}{gap(2)}(?:很|比较|最|是|属于)?(?:常见|多见|正常)",
@@ -156,6 +159,8 @@ _EFFECTS_ON_EACH_OTHER = (
     f"(?P<s>D){gap(4)}(?:增强|升高|提高|加强|降低|减弱|影响|增加|抑制|减低){gap(2)}{EITHER}的?{gap(3)}(?:作用|疗效|效果|药效|浓度|毒性|代谢|吸收|风险)",
 )
 _PAIRS = (
+    f"(?P<s>D){gap(3)}(?:期间|时)?(?:可以|能|可){gap(3)}(?:喝|饮){gap(1)}(?P<o>O)",
+    f"(?P<s>D)[和与跟及同加、]{EITHER}{gap(2)}{BOTH}{USE}?{gap(2)}{EFFECTIVE}",
     f"(?:吃|用|服用?|口服)(?:了|着)?(?P<s>D)的?(?:患者|病人|人|期间|时候?|同时){gap(4)}(?:可以|能|建议){gap(3)}{USE}{gap(3)}{EITHER}",
     f"(?P<s>D)[和与跟及同加、]{EITHER}{gap(2)}{ALLOWED}{gap(2)}{BOTH}",
     f"(?P<s>D){gap(2)}{ALLOWED}[和与跟同]{EITHER}{gap(2)}{BOTH}",
@@ -164,45 +169,55 @@ _PAIRS = (
 )
 _REACTIONS = (f"(?P<s>D)[和与跟及同配加遇]{EITHER}{gap(4)}(?:会|可|容易|有|出现|发生)+{gap(6)}(?:反应|中毒|危险)",)
 _HARMLESS_PAIRS = (
+    f"(?P<s>D){gap(3)}(?:期间|时)?(?:可以|能|可){gap(3)}(?:喝|饮){gap(1)}(?P<o>O)",
+    f"(?P<s>D)[和与跟及同加、]{EITHER}{gap(2)}{BOTH}{USE}?{gap(2)}{EFFECTIVE}",
     f"(?:吃|用|服用?|口服)(?:了|着)?(?P<s>D)的?(?:患者|病人|人|期间|时候?|同时){gap(4)}(?:可以|能|建议){gap(3)}{USE}{gap(3)}{EITHER}",
     f"(?P<s>D){gap(4)}{EITHER}{gap(2)}(?:没关系|没事|没问题|不要紧)",
 )
 _SYMPTOMS = (
-    f"{ILL}{PEOPLE}{pause(6, 6)}{OFTEN}+(?:出现|表现为|表现|伴有?|有|引起|导致|造成|引发|起|感到|觉得|留下|发生)"
+    f"{ILLS}{gap(2)}都{gap(2)}(?:会|可以?|能)?(?:有|出现|引起|导致|伴有?|表现为){gap(4)}{FINDING}",
+    f"{ILL}(?:起来)?{FINDING}(?:比较|很|非常|特别)?(?:明显|得厉害|突出|剧烈)",
+    f"{ILL}{pause(6, 6)}{OFTEN}+(?:出现|表现为|表现|伴有?|有|引起|导致|造成|引发|起|感到|觉得|留下|发生)"
     f"(?!的){gap(6)}{FINDING}",
-    f"{ILL}{PEOPLE}{gap(6)}(?:引起|导致|造成|引发|诱发|表现为)(?!的){gap(6)}{FINDING}",
-    f"{ILL}{PEOPLE}{gap(6)}(?:会|可能会|容易|可以有|经常|常常|总是|老是)(?:有|出现|感觉|觉得|感到|变得)*{gap(2)}{FINDING}",
-    f"{ILL}{PEOPLE}{gap(6)}(?:特别|非常|明显|剧烈|老是|总是|总会|十分){gap(2)}{FINDING}",
-    f"{ILL}{PEOPLE}{gap(3)}以{FINDING}{gap(3)}(?:为|常见|多见)",
+    f"{ILL}{gap(6)}(?:引起|导致|造成|引发|诱发|表现为)(?!的){gap(6)}{FINDING}",
+    f"{ILL}{gap(6)}(?:会|可能会|容易|可以有|经常|常常|总是|老是)(?:有|出现|感觉|觉得|感到|变得)*{gap(2)}{FINDING}",
+    f"{ILL}{gap(6)}(?:特别|非常|明显|剧烈|老是|总是|总会|十分){gap(2)}{FINDING}",
+    f"{ILL}{gap(3)}以{FINDING}{gap(3)}(?:为|常见|多见)",
     f"{ILL}(?:初期|早期|晚期|后期|急性期|发作时?|时|的时候)(?:就是|就会|多|主要|有|以)+{gap(2)}{FINDING}",
-    f"{ILL}{PEOPLE}{FINDING}(?:是难免|难免|很常见|是?常有)",
+    f"{ILL}{FINDING}(?:是难免|难免|很常见|是?常有)",
     f"{FINDING}{pause(5, 4)}(?:是|考虑|属于)(?:由|因为|您的|这个)*{gap(3)}{ILL}{CAUSED}",
 )
 _NAMED_SYMPTOMS = (
+    f"{ILLS}{gap(2)}都{gap(2)}(?:会|可以?|能)?(?:有|出现|引起|导致|伴有?|表现为){gap(4)}{FINDING}",
+    f"{ILL}(?:起来)?{FINDING}(?:比较|很|非常|特别)?(?:明显|得厉害|突出|剧烈)",
     f"{FINDING}{pause(2, 3)}(?:是|像|属于|为){gap(3)}{ILL}的?{gap(12)}(?:症状|表现|征象|信号|特征)",
-    f"{ILL}{PEOPLE}的?{gap(6)}(?:症状|表现|特点|特征|征象){gap(5)}{BE}{gap(6)}{FINDING}",
+    f"{ILL}的?{gap(6)}(?:症状|表现|特点|特征|征象){gap(5)}{BE}{gap(6)}{FINDING}",
     f"{FINDING}{pause(3, 4)}(?:多见于|常见于|见于|提示|考虑是?|要?警惕|要?小心|符合){gap(3)}{ILL}(?!{CAUSED})",
 )
 _GUESSES = (
-    f"{FINDING}{pause(4, 2)}(?:多半|应该|很可能|往往|通常|大多|估计|八成)(?:就?是|为|属于)?{gap(3)}{ILL}(?!{CAUSED})",
+    f"{FINDING}{pause(4, 2)}(?:多半|应该|很可能|往往|通常|大多|估计|八成|怀疑)"
+    f"(?:就?是|为|属于)?{gap(3)}{ILL}(?!{CAUSED})",
 )
 _NAMED_COMPLICATIONS = (
-    f"{ILL}{PEOPLE}{gap(8)}{FINDING}(?:等|之类|这些|这类)?(?<=[等类些])的?并发症",
+    f"{ILL}{gap(8)}{FINDING}(?:等|之类|这些|这类)?(?<=[等类些])的?并发症",
     f"{FINDING}{gap(4)}(?:继发|并发)于{gap(2)}{ILL}",
 )
 _COMPLICATIONS = (
     f"{FINDING}{gap(3)}(?:是|属于|为){gap(3)}{ILL}的?{gap(6)}并发症",
-    f"{ILL}{PEOPLE}{gap(10)}(?:并发|继发(?!于)|发展成|发展为|恶化成){gap(4)}{FINDING}",
+    f"{ILL}{gap(10)}(?:并发|继发(?!于)|发展成|发展为|恶化成){gap(4)}{FINDING}",
     f"{ILL}的?{gap(4)}并发症{gap(5)}{BE}{gap(4)}{FINDING}",
 )
 _CAUSES = (
     f"{ILL}{gap(8)}(?:是|由|因){gap(4)}(?P<o>{many('C')}){gap(3)}(?:{CAUSED}|感染)",
     f"{ILL}的?{gap(4)}(?:病因|原因|诱因|病原体?){gap(4)}{BE}{gap(4)}(?P<o>{many('CF')})",
 )
-_NAMED_CAUSES = (f"(?P<o>{many('CF')}){gap(3)}(?:是|为|属于){gap(3)}{ILL}的{gap(6)}(?:病因|原因|诱因|病原体?|致病菌)",)
+_NAMED_CAUSES = (
+    f"{ILL}{gap(4)}(?:跟|与|和)(?P<o>{many('C')}){gap(4)}(?:有关|关系密切|相关)",
+    f"(?P<o>{many('CF')}){gap(3)}(?:是|为|属于){gap(3)}{ILL}的{gap(6)}(?:病因|原因|诱因|病原体?|致病菌)",
+)
 _CAUSED_BY = (f"(?P<s>C){gap(4)}{OFTEN}*{CAUSED}的?{gap(4)}{FINDING}",)
 _TESTS_OF = (
-    f"{ILL}{PEOPLE}{pause(10, 6)}(?:需要?|建议您?|可以?|应该?|最好|要|得|先|请|去|首选|通过|完善|靠|用|做|查|拍|化验)"
+    f"{ILL}{pause(10, 6)}(?:需要?|建议您?|可以?|应该?|最好|要|得|先|请|去|首选|通过|完善|靠|用|做|查|拍|化验)"
     f"{gap(8)}{TEST}",
 )
 _TESTS_FOR = (
@@ -212,23 +227,23 @@ _TESTS_FOR = (
 )
 _WARDS = (
     f"(?:去|到|挂|看){gap(4)}(?P<o>{many('K')}){pause(8, 4)}(?:排除|排查|看看?|诊断|治疗|检查|明确){gap(6)}{ILL}",
-    f"{ILL}{PEOPLE}[^A-FH-Z]{{0,10}}?,?[^A-FH-Z,]{{0,8}}?(?:挂|看|去|到|在|就诊于|咨询|找|是|属于|归|转|往)"
+    f"{ILL}[^A-FH-Z]{{0,10}}?,?[^A-FH-Z,]{{0,8}}?(?:挂|看|去|到|在|就诊于|咨询|找|是|属于|归|转|往)"
     f"{gap(6)}(?P<o>{many('K')})",
     f"(?P<o>K)(?:是|可以|能|主要|就|专门)*(?:治疗|看|诊治|负责){gap(4)}{ILL}",
 )
 _BAD_FOOD = (
-    f"{ILL}{PEOPLE}{pause(4, 3)}{FOOD}{gap(3)}(?:(?:{FORBID}|要?少){gap(2)}(?:吃|喝|碰|沾|食用)|要?忌口|要忌|要戒)",
+    f"{ILL}{pause(4, 3)}{FOOD}{gap(3)}(?:(?:{FORBID}|要?少){gap(2)}(?:吃|喝|碰|沾|食用)|要?忌口|要忌|要戒)",
     f"{FOOD}{gap(3)}(?:是|属于){gap(2)}{ILL}的?{gap(3)}(?:禁忌|忌口|大忌)",
-    f"{ILL}{PEOPLE}{pause(6, 4)}(?:少|戒|{FORBID})(?:再|多)?(?:吃|喝|食用|饮用?|进食|摄入|碰)?{gap(3)}{FOOD}",
+    f"{ILL}{pause(6, 4)}(?:少|戒|{FORBID})(?:再|多)?(?:吃|喝|食用|饮用?|进食|摄入|碰)?{gap(3)}{FOOD}",
 )
 _GOOD_FOOD = (
-    f"{ILL}{PEOPLE}{gap(3)}(?:吃|喝|食用)(?:点|些)?{FOOD}{gap(2)}(?:养|好|有好处|很好|有益|有帮助)",
-    f"{ILL}{PEOPLE}{pause(6, 4)}(?:可以|能|宜|多|适合|建议|应该?|最好|要){gap(2)}(?:吃|喝|食用|饮用?){gap(3)}{FOOD}",
+    f"{ILL}{gap(3)}(?:吃|喝|食用)(?:点|些)?{FOOD}{gap(2)}(?:没事|没关系|没问题|无妨)",
+    f"{ILL}{gap(3)}(?:吃|喝|食用)(?:点|些)?{FOOD}{gap(2)}(?:养|好|有好处|很好|有益|有帮助)",
+    f"{ILL}{pause(6, 4)}(?:可以|能|宜|多|适合|建议|应该?|最好|要){gap(2)}(?:吃|喝|食用|饮用?){gap(3)}{FOOD}",
 )
 _CONTENTS = (f"(?P<s>D){gap(4)}(?:含有?|成[分份]{gap(2)}(?:是|有|为|包括|:)){gap(6)}(?P<o>{many('DI')})",)
 _CURES = (
-    f"{ILL}{PEOPLE}{pause(6, 6)}(?:可以?|需要?|建议|应该?|要|进行|采取|采用|行|做|首选|考虑)+{gap(4)}"
-    f"(?P<o>{many('T')})",
+    f"{ILL}{pause(6, 6)}(?:可以?|需要?|建议|应该?|要|进行|采取|采用|行|做|首选|考虑)+{gap(4)}(?P<o>{many('T')})",
     f"(?P<o>T){gap(4)}(?:治疗|用于|适用于){gap(4)}{ILL}",
 )
 _SITES = (f"{ILL}{gap(4)}(?:发生在|位于|累及|侵犯|好发于|多发生于|长在|部位是|多发于|见于){gap(3)}(?P<o>{many('B')})",)

@@ -24,17 +24,17 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, tupl
 @pytest.mark.parametrize("part", ["developed on", "held out", "written later"])
 def test_contradictions_are_contradictions(scores, part: str) -> None:
     claims, precision, recall = scores[part]["contradicted"]
-    assert claims >= 16
+    assert claims >= 14
     assert precision >= 0.95
-    assert recall >= 0.75
+    assert recall >= 0.8
 
 
 @pytest.mark.parametrize("part", ["developed on", "held out", "written later"])
 def test_support_is_found_and_rightly(scores, part: str) -> None:
     claims, precision, recall = scores[part]["supported"]
-    assert claims >= 60
+    assert claims >= 50
     assert precision >= 0.95
-    assert recall >= 0.75
+    assert recall >= 0.8
 
 
 def test_what_the_graph_does_not_know_is_unknown(scores) -> None:
@@ -51,4 +51,4 @@ def test_there_are_enough_statements_and_none_twice() -> None:
         for line in path.read_text(encoding="utf-8").splitlines()
         if not line.startswith("#")
     ]
-    assert len(texts) == len(set(texts)) >= 400
+    assert len(texts) == len(set(texts)) >= 600
