@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
-from itertools import islice
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from dedup_peers import PEERS, THRESHOLD
 from planted import CHUNK, KINDS, Planted, dialogues, planted
 
 from corpus.comparable import string_of, texts_of, turns_of
-from corpus.sets import Plan, arrow_batches, run_step
+from corpus.sets import Plan, SetWriter, arrow_batches, run_step
 
 HERE = Path(__file__).parent
 BESIDE_PEERS = 100_000
@@ -46,7 +46,8 @@ def main() -> None:
     beside, *alone = [int(size) for size in sys.argv[1:]] or [BESIDE_PEERS, *ALONE]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        source, texts = _prepare(folder, beside)
+        source = _prepare(folder, beside)
+        texts = _write_texts(source, folder / "texts.jsonl")
         truth, lines = list(planted(beside)), [json.loads(line) for line in texts.read_text("utf-8").splitlines()]
         ours = _ours(folder, source)
         print(_HEAD)
@@ -69,24 +70,31 @@ _HEAD = (
 )
 
 
-def _prepare(folder: Path, size: int) -> tuple[Path, Path]:
-    """The texts as a dialogue set and, in comparable form, as JSON lines."""
-    source, texts = folder / f"set-{size}", folder / f"texts-{size}.jsonl"
+def _prepare(folder: Path, size: int) -> Path:
+    """The texts as a dialogue set."""
+    source = folder / f"set-{size}"
     if not source.exists():
-        made = dialogues(planted(size))
-        plan = Plan(stage="bench", inputs=[], parameters={})
-        run_step(plan, source, lambda writer: [writer.keep(dialogue) for dialogue in made] and None)
-    if not texts.exists():
-        with texts.open("w", encoding="utf-8") as stream:
-            for batch in arrow_batches(source, ["messages"]):
-                points, starts = texts_of(turns_of(batch), np.arange(batch.num_rows))
-                for first, last in zip(starts[:-1], starts[1:], strict=True):
-                    stream.write(json.dumps(string_of(points[first:last]), ensure_ascii=False) + "\n")
-    return source, texts
+
+        def write(writer: SetWriter) -> None:
+            for dialogue in dialogues(planted(size)):
+                writer.keep(dialogue)
+
+        run_step(Plan(stage="bench", inputs=[], parameters={}), source, write)
+    return source
+
+
+def _write_texts(source: Path, path: Path) -> Path:
+    """The texts in comparable form as JSON lines."""
+    with path.open("w", encoding="utf-8") as stream:
+        for batch in arrow_batches(source, ["messages"]):
+            points, starts = texts_of(turns_of(batch), np.arange(batch.num_rows))
+            for first, last in pairwise(starts):
+                stream.write(json.dumps(string_of(points[first:last]), ensure_ascii=False) + "\n")
+    return path
 
 
 def _measured(folder: Path, source: Path) -> dict[str, Any]:
-    warm_up, _ = _prepare(folder, CHUNK)
+    warm_up = _prepare(folder, CHUNK)
     result = folder / "result.json"
     words = [sys.executable, HERE / "dedup_ours.py", warm_up, source, folder / "out", result]
     subprocess.run(words, check=True)
@@ -153,13 +161,12 @@ def _show_kinds(ours: Outcome, lines: list[str], truth: list[Planted]) -> None:
 
 def _show_brute_force(ours: Outcome, lines: list[str]) -> None:
     pairs = list(_pairs_at_threshold(lines[:BRUTE_FORCE]))
-    print(
-        f"\nby brute force among the first {BRUTE_FORCE:,}: {len(pairs):,} pairs, found {_found(ours, pairs):.4f} of them"
-    )
+    share = _found(ours, pairs)
+    print(f"\nby brute force among the first {BRUTE_FORCE:,}: {len(pairs):,} pairs, {share:.4f} of them found")
 
 
 def _show_size(folder: Path, size: int) -> None:
-    source, _ = _prepare(folder, size)
+    source = _prepare(folder, size)
     found = _measured(folder, source)
     finding, command = found["finding"], found["command"]
     print(
@@ -207,7 +214,7 @@ def _pairs_at_threshold(lines: list[str]) -> Iterable[tuple[int, int]]:
     ends = np.cumsum([0, *map(len, sets)])
     matrix = csr_array((np.ones(len(indices), dtype=np.int32), indices, ends), shape=(len(sets), len(columns)))
     shared = (matrix @ matrix.T).tocoo()
-    for one, other, count in islice(zip(shared.row, shared.col, shared.data, strict=True), None):
+    for one, other, count in zip(shared.row, shared.col, shared.data, strict=True):
         if one < other and count >= THRESHOLD * (len(sets[one]) + len(sets[other]) - count):
             yield int(one), int(other)
 

@@ -112,9 +112,14 @@ PEERS: dict[str, Callable[[list[str], int, int], Removed]] = {
 
 
 def used() -> tuple[float, float]:
-    """CPU seconds and peak megabytes so far, of this process or of the largest one it started."""
+    """CPU seconds and peak megabytes so far, of this process or of the largest one it started.
+
+    The kernel's own high-water mark: `ru_maxrss` would begin with what the parent held when it forked.
+    """
     both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(use.ru_utime + use.ru_stime for use in both), max(use.ru_maxrss for use in both) / 1024
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    own = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+    return sum(use.ru_utime + use.ru_stime for use in both), max(own, both[1].ru_maxrss) / 1024
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from numba import njit
 
 from corpus.minhash import Bands, Sketches, agreement, mix
+from corpus.threads import in_threads
 
 SMALL = 8
 PAIRS_AT_ONCE = 4_000_000
@@ -52,14 +52,13 @@ def find_groups(
     """
     pairs, waiting = np.empty(0, dtype=np.uint64), [np.empty(0, dtype=np.uint64)]
     members, sizes = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int64)]
-    with ThreadPoolExecutor(threads) as pool:
-        for met, large, counts in pool.map(lambda band: _meet(sketches, documents, band, frozen, least), bands):
-            waiting.append(met)
-            members.append(large)
-            sizes.append(counts)
-            if sum(map(len, waiting)) > len(pairs) + PAIRS_AT_ONCE:
-                pairs, waiting = np.unique(np.concatenate((pairs, *waiting))), []
-            step()
+    for met, large, counts in in_threads(lambda band: _meet(sketches, documents, band, frozen, least), bands, threads):
+        waiting.append(met)
+        members.append(large)
+        sizes.append(counts)
+        if sum(map(len, waiting)) > len(pairs) + PAIRS_AT_ONCE:
+            pairs, waiting = np.unique(np.concatenate((pairs, *waiting))), []
+        step()
     pairs = np.unique(np.concatenate((pairs, *waiting)))
     both = np.column_stack(((pairs >> np.uint64(32)).astype(np.int32), (pairs & _LOW).astype(np.int32)))
     joined = np.concatenate((both.ravel(), *members))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import msgspec
@@ -16,6 +15,7 @@ from corpus.comparable import Points, string_of, texts_of, turns_of
 from corpus.minhash import ANSWERED, ASKING, LENGTH, NOISE, TURNS, bands_for, least_agreement
 from corpus.signatures import Shelf, Signatures
 from corpus.stars import Rules, Stars, Wave, empty_stars, find_stars
+from corpus.threads import in_threads
 from foundation.progress import progress
 
 PREFERENCE = 5
@@ -165,8 +165,12 @@ def _verified(wave: Wave, groups: Groups, signatures: Signatures, rules: Rules, 
     count = len(wave.parts) - 1
     ends = np.searchsorted(wave.parts, np.linspace(0, len(wave.documents), SHARES * threads + 1)).tolist()
     shares = [range(first, min(last, count)) for first, last in pairwise(ends)]
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda share: find_stars(wave, groups, signatures.sketches, rules, share, stars), shares))
+
+    def judge(share: range) -> None:
+        find_stars(wave, groups, signatures.sketches, rules, share, stars)
+
+    for _ in in_threads(judge, shares, threads):
+        pass
     return stars
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import msgspec
 from corpus.copies import find_copies
 from corpus.duplicates import STAGE, Parameters, give_back, write_copies
 from corpus.sets import SetWriter, StageResult, plan_step, run_step
+from corpus.shards import cores
 from corpus.signatures import SIGNATURES, Shelf, sign_shelf, write_signatures
 from corpus.stock import Others, Stock, stocked
 from foundation.errors import ZhongjingError
@@ -40,7 +40,7 @@ def dedup(
     others = Others(against, exclude)
     plan = plan_step(STAGE, source, {"threshold": threshold, "prefer": list(prefer)})
     plan = msgspec.structs.replace(plan, inputs=[*plan.inputs, *others.entries()])
-    threads = threads or os.cpu_count() or 1
+    threads = threads or cores()
 
     def work(writer: SetWriter) -> None:
         shelf = Shelf(source)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator
 from heapq import nsmallest
 from pathlib import Path
@@ -17,6 +16,7 @@ from corpus.differences import Piece, differences
 from corpus.duplicates import DUPLICATES, NEAR_MISSES, REMOVED, STAGE, Duplicate, NearMiss
 from corpus.records import Dialogue
 from corpus.sets import KIND, SetWriter, StageResult, plan_step, read_some, run_step
+from corpus.shards import cores
 from corpus.signatures import Shelf, Signatures, read_signatures
 from corpus.stock import Others, stocked
 from foundation.errors import ZhongjingError
@@ -92,7 +92,7 @@ def review(
     _require_removed(folder, shelves[1], restore)
     plan = plan_step(STAGE, folder, {"threshold": chosen, "restored": sorted(returned)})
     plan = msgspec.structs.replace(plan, inputs=[*plan.inputs, *others.entries()], again=True)
-    threads = threads or os.cpu_count() or 1
+    threads = threads or cores()
 
     def work(writer: SetWriter) -> None:
         with stocked(others, shelves, signatures, writer, threads) as stock:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from corpus.candidates import Numbers
 from corpus.comparable import turns_of
 from corpus.minhash import LAYOUT, WIDTH, Keys, Sketches, sign
 from corpus.sets import DIALOGUES, arrow_batches, count_dialogues
+from corpus.threads import in_threads
 from foundation.errors import ZhongjingError
 from foundation.files import existing_file
 from foundation.progress import progress
@@ -153,16 +152,10 @@ def _layout(schema: pa.Schema) -> str:
 
 
 def _signed(shelf: Shelf, threads: int) -> Iterator[tuple[pa.RecordBatch, tuple[Sketches, Keys, Traits]]]:
-    """Batches in order with their signatures, a few ahead at work."""
-    waiting: deque[tuple[pa.RecordBatch, Future[tuple[Sketches, Keys, Traits]]]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for batch in shelf.batches(["id", "source", "messages"]):
-            waiting.append((batch, pool.submit(lambda rows: sign(turns_of(rows)), batch)))
-            if len(waiting) > threads:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        for first, future in waiting:
-            yield first, future.result()
+    def signed(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, tuple[Sketches, Keys, Traits]]:
+        return batch, sign(turns_of(batch))
+
+    return in_threads(signed, shelf.batches(["id", "source", "messages"]), threads)
 
 
 def _places(sources: Any, prefer: Sequence[str]) -> Numbers:

@@ -1,4 +1,4 @@
-"""Stars: every dialogue removed is verified against its own keeper, by the exact similarity of their 3-gram sets."""
+"""Stars: every dialogue removed is verified against its own keeper by the exact similarity of their 3-gram sets."""
 
 from __future__ import annotations
 
