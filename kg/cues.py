@@ -38,25 +38,6 @@ _CLASSES = {
     DIGIT: "0123456789",
 }
 
-_RELATIVES = (
-    "爸",
-    "爸爸",
-    "妈",
-    "妈妈",
-    "父亲",
-    "母亲",
-    "爷爷",
-    "奶奶",
-    "叔叔",
-    "阿姨",
-    "老公",
-    "老婆",
-    "哥哥",
-    "姐姐",
-    "弟弟",
-    "妹妹",
-)
-_CHILDREN = ("孩子", "小孩", "宝宝", "儿子", "女儿")
 _ASKING = {"是": "不是", "有": "没有", "会": "不会", "能": "不能"}
 
 
@@ -81,6 +62,7 @@ def cue_table() -> CueTable:
     for number, word in enumerate(words, start=1):
         patterns[nodes[word]] = number
     return CueTable(
+        roots=steps[0, columns],
         columns=columns,
         steps=steps,
         patterns=patterns,
@@ -109,23 +91,11 @@ def _kinds(sections: dict[str, list[str]]) -> dict[str, Cue]:
     for section, words in sections.items():
         if section in Cue.__members__:
             kinds |= dict.fromkeys(words, Cue[section]) | kinds
-    _combine(sections, kinds)
     for word in list(kinds):
         for end, asked in _ASKING.items():
             if word.endswith(end):
                 kinds.setdefault(word + asked, Cue.UNCERTAIN)
     return kinds
-
-
-def _combine(sections: dict[str, list[str]], kinds: dict[str, Cue]) -> None:
-    """Add phrases with persons: somebody's child is not the patient, and who asks for a relative speaks of them."""
-    for kind in (Cue.RELATIVE, Cue.FRIEND):
-        for person in sections[kind.name]:
-            kinds |= {person + link + child: kind for link in ("的", "家", "家的") for child in _CHILDREN}
-            kinds |= {prefix + person + "问": kind for prefix in "帮替代给"}
-            kinds |= {"我" + link + person: Cue.SELF for link in "和跟与"}
-    friends = [friend + link for friend in sections[Cue.FRIEND.name] for link in ("的", "家", "家的", "")]
-    kinds |= {friend + relative: Cue.FRIEND for friend in friends for relative in _RELATIVES}
 
 
 def _traits(sections: dict[str, list[str]]) -> dict[str, int]:

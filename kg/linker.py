@@ -6,7 +6,7 @@ Texts are joined into blocks of lines, so that many texts share what a call cost
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from kg.assertion import statuses
 from kg.fuzzy import FuzzyNames
 from kg.graph import KnowledgeGraph
-from kg.normalise import Normalised, normalise
+from kg.normalise import Codes, Normalised, normalise
 from kg.records import EntityType, Experiencer, Mention, Temporality
 from kg.scopes import ALL_FLAGS, FAMILY, FINDING, NEGATED, NEUTRAL, OTHER, PAST, TAKEN, UNCERTAIN
 from kg.senses import fitting
-from kg.spellings import names_of
+from kg.spellings import Name, names_of
 
 BLOCK = 16_000
 _WARM = 20_000
@@ -26,6 +26,7 @@ _KINDS: dict[EntityType, int] = {
     **dict.fromkeys(("drug", "examination", "treatment", "food", "ingredient"), TAKEN),
     **dict.fromkeys(("department", "group", "body_part"), NEUTRAL),
 }
+_ASCII_END = 0x80
 _ALPHANUMERIC = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 
 Spans = NDArray[np.int64]
@@ -50,7 +51,8 @@ class EntityLinker:
         self._patterns = sorted(by_pattern)
         self._numbers = {pattern: number for number, pattern in enumerate(self._patterns)}
         self._names = [by_pattern[pattern] for pattern in self._patterns]
-        self._kinds = np.array([_KINDS.get(names[0].type, FINDING) for names in self._names], dtype=np.int64)
+        self._meanings = Meanings(self._names)
+        self._kinds = np.array([_KINDS.get(names[0].type, FINDING) for names in self._names], dtype=np.int8)
         self._doubtful = np.array(list(map(_is_doubtful, self._patterns)), dtype=bool)
         coined = [names[0].type == "drug" for names in self._names]
         self._fuzzy = FuzzyNames(self._patterns, coined) if fuzzy else None
@@ -82,7 +84,7 @@ class EntityLinker:
         plain = normalise(joined)
         self._seen += len(joined)
         compiled = self._seen > _WARM
-        spans = self._exact(plain.text)
+        spans = self._exact(plain)
         scores = np.ones(len(spans))
         if self._fuzzy is not None:
             spans, scores = _with_fuzzy(plain, spans, self._fuzzy, compiled)
@@ -92,15 +94,15 @@ class EntityLinker:
             spans, scores, flags = self._with_nested(plain.text, spans, scores, flags)
         return self._by_text(texts, plain, spans, scores, flags)
 
-    def _exact(self, text: str) -> Spans:
-        found = self._automaton(text)
+    def _exact(self, plain: Normalised) -> Spans:
+        found = self._automaton(plain.text)
         spans = np.fromiter(chain.from_iterable(found), dtype=np.int64, count=3 * len(found)).reshape(-1, 3)
         doubtful = np.flatnonzero(self._doubtful[spans[:, 2]])
+        doubtful = doubtful[_is_cut(plain.codes, spans[doubtful])]
         if not len(doubtful):
             return spans
-        good = np.delete(spans, doubtful, axis=0)
-        settled = _rows(chain.from_iterable(self._settle(text, *row) for row in spans[doubtful].tolist()))
-        together = np.concatenate([good, settled])
+        settled = _rows(chain.from_iterable(self._settle(plain.text, *row) for row in spans[doubtful].tolist()))
+        together = np.concatenate([np.delete(spans, doubtful, axis=0), settled])
         return together[np.argsort(together[:, 0], kind="stable")]
 
     def _settle(self, text: str, start: int, end: int, number: int) -> list[Span]:
@@ -136,28 +138,55 @@ class EntityLinker:
     def _by_text(
         self, texts: Sequence[str], plain: Normalised, spans: Spans, scores: Scores, flags: Flags
     ) -> Iterator[list[Mention]]:
+        rows, meanings = self._meanings.settle(spans, plain.text)
+        if len(rows) > len(spans):
+            spans, scores, flags = spans[rows], scores[rows], flags[rows]
         starts, ends = spans[:, 0], spans[:, 1]
         if plain.origin is not None:
             starts, ends = plain.origin[starts], plain.origin[ends - 1] + 1
-        bases = np.cumsum([0, *(len(text) + 1 for text in texts)])
+        joined = "\n".join(texts)
+        written = [joined[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+        bases = np.cumsum([0, *map(len, texts)]) + np.arange(len(texts) + 1)
         bounds = np.searchsorted(starts, bases)
         moved = np.repeat(bases[:-1], np.diff(bounds))
-        columns = (starts - moved, ends - moved, spans[:, 2], scores, flags)
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        for text, count in zip(texts, np.diff(bounds).tolist(), strict=True):
-            yield self._mentions(text, islice(rows, count)) if count else []
+        entities, types, matches = self._meanings.columns(meanings)
+        matches[scores < 1] = "fuzzy"
+        columns = (starts - moved, ends - moved, entities, types, matches, scores, *_STATUSES[:, flags])
+        first, last, *others = (column.tolist() for column in columns)
+        mentions = list(map(Mention, first, last, written, *others))
+        return (mentions[begin:end] for begin, end in pairwise(bounds.tolist()))
 
-    def _mentions(self, text: str, rows: Iterable[tuple[int, int, int, float, int]]) -> list[Mention]:
-        mentions: list[Mention] = []
-        add, names, statuses = mentions.append, self._names, _STATUSES
-        for start, end, number, score, flag in rows:
-            written = text[start:end]
-            negated, uncertain, who, when = statuses[flag]
-            senses = names[number]
-            for entity, kind, match in senses if len(senses) == 1 else fitting(senses, text, start, end):
-                how = match if score == 1 else "fuzzy"
-                add(Mention(start, end, written, entity, kind, how, score, negated, uncertain, who, when))
-        return mentions
+
+class Meanings:
+    """What the patterns stand for, one column each for entity, type and match."""
+
+    def __init__(self, names: Sequence[Sequence[Name]]) -> None:
+        self._names = names
+        self._is_plain = all(len(senses) == 1 for senses in names)
+        self._first = np.cumsum([0, *map(len, names)])
+        self._columns = np.array([tuple(name) for senses in names for name in senses], dtype=object).reshape(-1, 3).T
+
+    def settle(self, spans: Spans, text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The meaning of each span, and the span of each meaning: a name may have several, which the text settles."""
+        if self._is_plain:
+            return np.arange(len(spans)), spans[:, 2]
+        first, last = self._first[spans[:, 2]], self._first[spans[:, 2] + 1]
+        unsettled = np.flatnonzero(last - first > 1)
+        if not len(unsettled):
+            return np.arange(len(spans)), first
+        chosen = {
+            row: [
+                first[row] + self._names[number].index(name) for name in fitting(self._names[number], text, start, end)
+            ]
+            for row, (start, end, number) in zip(unsettled.tolist(), spans[unsettled].tolist(), strict=True)
+        }
+        pairs = [(row, one) for row, only in enumerate(first.tolist()) for one in chosen.get(row, (only,))]
+        rows, meanings = np.array(pairs, dtype=np.int64).T
+        return rows, meanings
+
+    def columns(self, meanings: NDArray[np.int64]) -> NDArray[np.object_]:
+        """Entity, type and match of meanings, shape (3, n)."""
+        return self._columns[:, meanings]
 
 
 def _automaton(patterns: list[str], kind: int) -> Callable[[str], list[Span]]:
@@ -175,6 +204,15 @@ def _automaton(patterns: list[str], kind: int) -> Callable[[str], list[Span]]:
 def _is_doubtful(pattern: str) -> bool:
     """Whether what stands around a name decides if it is one there."""
     return pattern[0] in _ALPHANUMERIC or pattern[-1] in _ALPHANUMERIC or pattern[-1] == "病"
+
+
+def _is_cut(codes: Codes, spans: Spans) -> NDArray[np.bool_]:
+    """Which spans may be a part of a Latin word, of a number, or of a longer word before 史; `_settle` tells."""
+    padded = np.concatenate([[ord(" ")], codes, [ord(" "), ord(" ")]])
+    first, last = spans[:, 0], spans[:, 1] + 1
+    edges = (padded[first], padded[first + 1]), (padded[last], padded[last - 1])
+    cut = [(outer < _ASCII_END) & (outer != ord(" ")) & (inner < _ASCII_END) for outer, inner in edges]
+    return np.asarray(cut[0] | cut[1] | (padded[last] == ord("史")))
 
 
 def _inside_word(text: str, start: int, end: int) -> bool:
@@ -205,4 +243,4 @@ def _status(flags: int) -> Status:
     return bool(flags & NEGATED), bool(flags & UNCERTAIN), experiencer, "past" if flags & PAST else "now"
 
 
-_STATUSES = [_status(flags) for flags in range(ALL_FLAGS + 1)]
+_STATUSES = np.array([_status(flags) for flags in range(ALL_FLAGS + 1)], dtype=object).T

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-CodePoints = NDArray[np.uint32]
+Codes = NDArray[np.uint32]
 Offsets = NDArray[np.int64]
 
 _REMOVED = "\u200b\u200c\u200d\u2060\ufeff\u00ad\ufe0e\ufe0f"
@@ -40,7 +40,7 @@ class Normalised(msgspec.Struct, frozen=True):
     """A text in one spelling, also as `codes`. `origin[i]` is where character i came from; None where that is i."""
 
     text: str
-    codes: CodePoints
+    codes: Codes
     origin: Offsets | None
 
     def span(self, start: int, end: int) -> tuple[int, int]:
@@ -69,7 +69,7 @@ def normalise_all(texts: Sequence[str]) -> list[str]:
     return together.split("\n") if texts else []
 
 
-def _expand(marked: CodePoints) -> tuple[CodePoints, Offsets]:
+def _expand(marked: Codes) -> tuple[Codes, Offsets]:
     """Replace the characters that become several, or none."""
     uneven = (marked & _UNEVEN) > 0
     parts = [_spellings()[chr(code)] for code in (marked[uneven] & _PLAIN).tolist()]
@@ -82,7 +82,7 @@ def _expand(marked: CodePoints) -> tuple[CodePoints, Offsets]:
     return expanded, origin
 
 
-def _in_context(codes: CodePoints, origin: Offsets | None, marks: list[int]) -> tuple[CodePoints, Offsets | None]:
+def _in_context(codes: Codes, origin: Offsets | None, marks: list[int]) -> tuple[Codes, Offsets | None]:
     """Write the number of a type as a digit, and 综合症 as 综合征; a Roman number's other letters go."""
     gone: list[int] = []
     for place in marks:
@@ -102,7 +102,7 @@ def _in_context(codes: CodePoints, origin: Offsets | None, marks: list[int]) -> 
 
 
 @cache
-def _table() -> CodePoints:
+def _table() -> Codes:
     """For each code point its plain one, with a mark where it becomes several or none, or depends on what is before."""
     table = np.arange(sys.maxunicode + 1, dtype=np.uint32)
     table[_SURROGATES.start : _SURROGATES.stop] = ord("\ufffd")

@@ -48,21 +48,27 @@ class Cue(IntEnum):
     FAMILY_HISTORY = 14
     """On both sides."""
     SELF = 15
-    PRONOUN = 16
+    CHILD = 16
+    """The patient too, but for somebody's child: 邻居家孩子."""
+    PRONOUN = 17
     """他, 她: the relative or friend named last."""
-    PAST = 17
-    NOW = 18
-    ITEM = 19
+    WITH = 18
+    """The patient as well as who comes next: 我和."""
+    BEHALF = 19
+    """Who comes next is asked for, and does not report: 帮我妈问."""
+    PAST = 20
+    NOW = 21
+    ITEM = 22
     """Between the items of a list: 、."""
-    EITHER = 20
+    EITHER = 23
     """Between two mentions, right behind the one and right before the other: 还是."""
-    STOP = 21
-    COMMA = 22
-    SPACE = 23
+    STOP = 24
+    COMMA = 25
+    SPACE = 26
     """A comma, but for one right behind a negation."""
-    LINE = 24
-    SENTENCE = 25
-    POINT = 26
+    LINE = 27
+    SENTENCE = 28
+    POINT = 29
     """The end of a sentence, but for one in a number."""
 
 
@@ -77,6 +83,8 @@ CLAUSE_END, LIST_END, REPORTS, ASKS, DIGIT = 1, 2, 4, 8, 16
 class CueTable(NamedTuple):
     """All cues as a trie over columns of characters; pattern 0 is no cue, node 0 both the root and a dead end."""
 
+    roots: NDArray[np.int16]
+    """Code point to the node of the cues that begin with it; 0 where none does."""
     columns: NDArray[np.uint16]
     """Code point to column; 0 for one that no cue has."""
     steps: NDArray[np.int16]
@@ -97,7 +105,7 @@ FINDING, TAKEN, NEUTRAL = range(3)
 """Kinds of mention: a disease or symptom; a drug, an examination; a department, a group, which nobody doubts."""
 TEXT_END = CLAUSE_END | LIST_END
 _PRESUMED, _LISTED = 32, 64
-_NEAR, _FAR, _SHORT, _ITEM, _BACK = 6, 12, 4, 6, 4
+_NEAR, _FAR, _SHORT, _ITEM, _BACK, _WHOSE = 6, 12, 4, 6, 4, 2
 
 (
     _NEGATION,  # the cue in force, 0 for none
@@ -109,6 +117,9 @@ _NEAR, _FAR, _SHORT, _ITEM, _BACK = 6, 12, 4, 6, 4
     _TOPIC,  # whom the text is about
     _THIRD,  # whom 他 and 她 mean
     _NAMED,  # whether a person was named yet
+    _PERSON_END,  # where a relative or friend was named last
+    _WITH,  # where 我和 ended
+    _BEHALF,  # where 帮, 替 ended
     _BEFORE,  # whether the past is spoken of
     _FIRST,  # number of the clause's first mention
     NEXT,  # number of the next mention
@@ -122,7 +133,7 @@ _NEAR, _FAR, _SHORT, _ITEM, _BACK = 6, 12, 4, 6, 4
     _BLOCKED,  # whether a verb stands between
     _SINCE,  # characters since the last mention that are no part of a list
     SLOTS,
-) = range(22)
+) = range(25)
 
 
 @compilable
@@ -210,8 +221,8 @@ def cue(state: Numbers, mentions: Numbers, kind: int, start: int, stop: int, aft
     elif kind <= Cue.QUESTION:
         if closes or kind == Cue.QUESTION:
             _ask(state, mentions, kind, start)
-    elif kind <= Cue.PRONOUN:
-        _person(state, mentions, kind, after & REPORTS != 0)
+    elif kind <= Cue.BEHALF:
+        _person(state, mentions, kind, start, stop, after & REPORTS != 0)
     else:
         _go_on(state, mentions, kind, start, stop, after, gap)
 
@@ -259,17 +270,28 @@ def _ask(state: Numbers, mentions: Numbers, kind: int, place: int) -> None:
 
 
 @compilable
-def _person(state: Numbers, mentions: Numbers, kind: int, reports: bool) -> None:
+def _person(state: Numbers, mentions: Numbers, kind: int, start: int, stop: int, reports: bool) -> None:
     """Whose the findings are, from here on; one who only reports is whom 他 means."""
+    whose = state[_PERSON_END] >= 0 and start - state[_PERSON_END] <= _WHOSE
     if kind <= Cue.FRIEND:
-        state[_THIRD] = FAMILY if kind == Cue.RELATIVE else OTHER
-        if not reports:
-            state[_WHO] = state[_THIRD]
-            state[_TOPIC] = state[_TOPIC] if state[_NAMED] else state[_WHO]
-            state[_NAMED] = 1
-    elif reports:
-        return
-    elif kind == Cue.SELF:
+        if state[_WITH] != start and not (whose and state[_THIRD] == OTHER):
+            state[_THIRD] = FAMILY if kind == Cue.RELATIVE else OTHER
+            if not reports or state[_BEHALF] == start:
+                state[_WHO] = state[_THIRD]
+                state[_TOPIC] = state[_TOPIC] if state[_NAMED] else state[_WHO]
+                state[_NAMED] = 1
+        state[_PERSON_END] = stop
+    elif kind == Cue.WITH:
+        state[_WITH] = stop
+    elif kind == Cue.BEHALF:
+        state[_BEHALF] = stop
+    elif not reports and not (kind == Cue.CHILD and whose):
+        _others(state, mentions, kind)
+
+
+@compilable
+def _others(state: Numbers, mentions: Numbers, kind: int) -> None:
+    if kind in (Cue.SELF, Cue.CHILD):
         state[_WHO] = state[_TOPIC] = 0
         state[_NAMED] = 1
     elif kind == Cue.PRONOUN:
@@ -330,7 +352,7 @@ def _new_sentence(state: Numbers) -> None:
 @compilable
 def new_line(state: Numbers) -> None:
     """Nothing said before holds on a new line."""
-    state[_REACH] = -1
+    state[_REACH] = state[_PERSON_END] = state[_WITH] = state[_BEHALF] = -1
     state[_TOPIC] = state[_THIRD] = state[_NAMED] = 0
     _new_sentence(state)
 
@@ -339,23 +361,38 @@ def read(codes: Codes, mentions: Numbers, table: CueTable) -> None:
     """Fill in the flags of rows of mentions: cues and mentions in turn, from left to right."""
     state = np.zeros(SLOTS, dtype=np.int64)
     new_line(state)
-    place, count, length = 0, len(mentions), len(codes)
+    place, others, count, length = 0, 0, len(mentions), len(codes)
     limit = mentions[0, STARTS]
     while place < length:
-        if place == limit:
-            place = mentions[state[NEXT], ENDS]
-            mention(state, mentions, table.classes[codes[place]] if place < length else TEXT_END)
-            limit = mentions[state[NEXT], STARTS] if state[NEXT] < count else length
-            continue
-        node, stop, pattern = 0, place + 1, 0
-        for at in range(place, limit):
+        node = 0 if place == limit else table.roots[codes[place]]
+        stop, at, pattern = place + 1, place + 1, table.patterns[node]
+        while node and at < limit:
             node = table.steps[node, table.columns[codes[at]]]
-            if node == 0:
-                break
+            at += 1
             if table.patterns[node]:
-                stop, pattern = at + 1, table.patterns[node]
-        if table.kinds[pattern]:
-            after = table.classes[codes[stop]] if stop < length else TEXT_END
-            cue(state, mentions, table.kinds[pattern], place, stop, after)
-        pass_over(state, table.traits[pattern], place, stop)
+                stop, pattern = at, table.patterns[node]
+        if place < limit and not pattern:
+            others += 1
+            place = stop
+            continue
+        _pass_others(state, others)
+        others = 0
+        if place == limit:
+            stop = mentions[state[NEXT], ENDS]
+            mention(state, mentions, table.classes[codes[stop]] if stop < length else TEXT_END)
+            limit = mentions[state[NEXT], STARTS] if state[NEXT] < count else length
+        else:
+            if table.kinds[pattern]:
+                after = table.classes[codes[stop]] if stop < length else TEXT_END
+                cue(state, mentions, table.kinds[pattern], place, stop, after)
+            pass_over(state, table.traits[pattern], place, stop)
         place = stop
+
+
+@compilable
+def _pass_others(state: Numbers, count: int) -> None:
+    """Note characters that belong to no word of the table."""
+    state[_SINCE] += count
+    state[_UNFILLED] += count
+    state[_UNBARED] += count
+    state[_UNCHAINED] += count

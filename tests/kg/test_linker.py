@@ -117,7 +117,7 @@ def test_many_texts_as_each_alone(graph: KnowledgeGraph, texts: list[str]) -> No
 @given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
 def test_the_compiled_reading_is_the_plain_one(graph: KnowledgeGraph, text: str) -> None:
     plain = normalise(text)
-    spans = _shared(graph)._exact(plain.text)
+    spans = _shared(graph)._exact(plain)
     assert statuses(plain.codes, spans, compiled=True).tolist() == statuses(plain.codes, spans, compiled=False).tolist()
 
 
