@@ -10,6 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 
 WORDS = 8_000
+_NAMES, _PLAIN = 5, 500
 _CUES = (
     "没有",
     "否认",
@@ -38,18 +39,18 @@ class Words:
         weights = list(accumulate(1 / (rank + 10) for rank in range(len(letters))))
         sizes = self.rng.choices((1, 2, 3), (1, 6, 1), k=WORDS)
         self._words = ["".join(self.rng.choices(letters, cum_weights=weights, k=size)) for size in sizes]
-        self._weights = list(accumulate(1 / (rank + 5) for rank in range(WORDS)))
+        self._weights = {even: list(accumulate(1 / (rank + even) for rank in range(WORDS))) for even in (_NAMES, _PLAIN)}
 
-    def some(self, count: int) -> str:
-        """That many words, one after the other."""
-        return "".join(self.rng.choices(self._words, cum_weights=self._weights, k=count))
+    def some(self, count: int, even: int) -> str:
+        """That many words, one after the other; the more `even`, the less common the common ones are."""
+        return "".join(self.rng.choices(self._words, cum_weights=self._weights[even], k=count))
 
 
 def names(count: int) -> list[str]:
     """Different names of two to four words, sorted."""
     words, found = Words(), set[str]()
     while len(found) < count:
-        name = words.some(words.rng.randint(2, 4))
+        name = words.some(words.rng.randint(2, 4), _NAMES)
         if len(name) > 3:
             found.add(name)
     return sorted(found)
@@ -64,7 +65,7 @@ def consultations(known: list[str], characters: int) -> list[str]:
         while len(turn) < length:
             cue = rng.choice(_CUES) if rng.random() < 0.5 else ""
             turn += (
-                words.some(rng.randint(4, 9)) + rng.choice(_ENDINGS) + cue + rng.choice(known) + rng.choice(_ENDINGS)
+                words.some(rng.randint(5, 10), _PLAIN) + rng.choice(_ENDINGS) + cue + rng.choice(known) + rng.choice(_ENDINGS)
             )
         turns.append(turn)
         total += len(turn)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kg.assertion import statuses
-from kg.fuzzy import FuzzyNames
+from kg.fuzzy import THRESHOLD, FuzzyNames
 from kg.graph import KnowledgeGraph
 from kg.normalise import Codes, Normalised, normalise
 from kg.records import EntityType, Experiencer, Mention, Temporality
@@ -40,11 +40,14 @@ Status = tuple[bool, bool, Experiencer, Temporality]
 class EntityLinker:
     """Links texts to a graph. Build it once and use it for many texts, from many threads if you like.
 
-    `fuzzy` also looks for misspelt names where no exact one stands (`阿莫西林胶襄`); `nested` also gives the names
-    inside longer ones (`肝癌` in `原发性肝癌`). `EntityLinker(graph).link("没有发烧")` gives one mention, negated.
+    `fuzzy` also looks for misspelt names where no exact one stands (`阿莫西林胶襄`), `threshold` is their least score;
+    `nested` also gives the names inside longer ones (`肝癌` in `原发性肝癌`).
+    `EntityLinker(graph).link("没有发烧")` gives one mention, negated.
     """
 
-    def __init__(self, graph: KnowledgeGraph, *, fuzzy: bool = False, nested: bool = False) -> None:
+    def __init__(
+        self, graph: KnowledgeGraph, *, fuzzy: bool = False, nested: bool = False, threshold: float = THRESHOLD
+    ) -> None:
         import daachorse
 
         by_pattern = names_of(graph)
@@ -55,7 +58,7 @@ class EntityLinker:
         self._kinds = np.array([_KINDS.get(names[0].type, FINDING) for names in self._names], dtype=np.int8)
         self._doubtful = np.array(list(map(_is_doubtful, self._patterns)), dtype=bool)
         coined = [names[0].type == "drug" for names in self._names]
-        self._fuzzy = FuzzyNames(self._patterns, coined) if fuzzy else None
+        self._fuzzy = FuzzyNames(self._patterns, coined, threshold) if fuzzy else None
         self._automaton = _automaton(self._patterns, daachorse.MATCH_KIND_LEFTMOST_LONGEST)
         self._overlapping = _automaton(self._patterns, daachorse.MATCH_KIND_STANDARD) if nested else None
         self._seen = 0
