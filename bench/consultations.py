@@ -39,7 +39,9 @@ class Words:
         weights = list(accumulate(1 / (rank + 10) for rank in range(len(letters))))
         sizes = self.rng.choices((1, 2, 3), (1, 6, 1), k=WORDS)
         self._words = ["".join(self.rng.choices(letters, cum_weights=weights, k=size)) for size in sizes]
-        self._weights = {even: list(accumulate(1 / (rank + even) for rank in range(WORDS))) for even in (_NAMES, _PLAIN)}
+        self._weights = {
+            even: list(accumulate(1 / (rank + even) for rank in range(WORDS))) for even in (_NAMES, _PLAIN)
+        }
 
     def some(self, count: int, even: int) -> str:
         """That many words, one after the other; the more `even`, the less common the common ones are."""
@@ -65,7 +67,11 @@ def consultations(known: list[str], characters: int) -> list[str]:
         while len(turn) < length:
             cue = rng.choice(_CUES) if rng.random() < 0.5 else ""
             turn += (
-                words.some(rng.randint(5, 10), _PLAIN) + rng.choice(_ENDINGS) + cue + rng.choice(known) + rng.choice(_ENDINGS)
+                words.some(rng.randint(5, 10), _PLAIN)
+                + rng.choice(_ENDINGS)
+                + cue
+                + rng.choice(known)
+                + rng.choice(_ENDINGS)
             )
         turns.append(turn)
         total += len(turn)
