@@ -157,6 +157,16 @@ def test_a_dialogue_left_out_says_why(run: Path) -> None:
     assert chain[-1] == "raw file raw.jsonl, line 3"
 
 
+def test_a_removed_copy_names_its_keeper(run: Path) -> None:
+    version = run / "versions" / "care-v1"
+    reject = next(reject for reject in read_rejects(version / REJECTS) if reject.stage == "dedup")
+    keeper = next(dialogue.id for dialogue in read_dialogues(version) if dialogue.meta.line == 1)
+    chain = trace(reject.id or "", version)
+    assert f"left out by dedup: duplicate (near copy of {keeper})" in chain[0]
+    assert chain[-1] == "raw file raw.jsonl, line 2"
+    assert trace(keeper, version)[-1].startswith("raw file raw.jsonl, line 1")
+
+
 def test_an_unknown_id_says_where_it_was_sought(run: Path) -> None:
     with pytest.raises(ZhongjingError, match=r"(?s)pair-9.*preferences\.jsonl"):
         trace("pair-9", run)

@@ -1,5 +1,8 @@
 """Versions: frozen once, numbered, described, loadable; and the prompts drawn from them."""
 
+import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -124,7 +127,27 @@ def test_a_changed_file_of_a_version_is_noticed(set_of: Callable[..., Path], tmp
         read_card(version)
 
 
-def test_a_killed_or_full_disk_leaves_no_version(
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import corpus.versions
+corpus.versions.write_for_datasets = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+corpus.versions.freeze(Path(sys.argv[1]), Path(sys.argv[2]), "care", parents=["care-v1"])
+"""
+
+
+def test_killed_while_freezing_the_old_version_stands(set_of: Callable[..., Path], tmp_path: Path) -> None:
+    source, versions = set_of(CONSULTATION), tmp_path / "versions"
+    freeze(source, versions, "care")
+    before = read_card(versions / "care-v1")
+    done = subprocess.run([sys.executable, "-c", KILLED, source, versions])
+    assert done.returncode == -signal.SIGKILL
+    assert [folder.name for folder in versions.iterdir() if not folder.name.startswith(".")] == ["care-v1"]
+    assert read_card(versions / "care-v1") == before
+    assert freeze(source, versions, "care", parents=["care-v1"]).details["version"] == "care-v2"
+
+
+def test_a_full_disk_leaves_no_version(
     set_of: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, versions = set_of(CONSULTATION), tmp_path / "versions"
