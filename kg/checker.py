@@ -14,10 +14,10 @@ import msgspec
 from kg.graph import KnowledgeGraph
 from kg.groups import ALCOHOL, alcohol_in, allergic_in, departments_in, entities_of, group_of, groups_in
 from kg.linker import EntityLinker
-from kg.normalise import normalise
+from kg.normalise import Normalised, normalise
 from kg.patterns import Stated, stated_in, stated_of
 from kg.phrases import SUITABLE, TOGETHER
-from kg.reading import Item, Reading, Skeleton
+from kg.reading import Elliptic, Item, Reading, Skeleton
 from kg.records import Claim, EntityType, Fact, Mention, Verdict
 from kg.relations import (
     AVOIDED_FOOD,
@@ -72,24 +72,31 @@ class Checker:
     def check(self, text: str) -> list[Claim]:
         """The claims of a doctor's words in their order; asked, doubted and denied statements make none."""
         plain = normalise(text)
-        claims: dict[tuple[str, str, str, int], Claim] = {}
         reading = Reading(plain.text, self._items(plain.text, self._linker.link(plain.text)))
+        claims: dict[tuple[str, str, str, int], Claim] = {}
         for skeleton, elliptic in reading.sentences():
-            made = set[tuple[str, str, str]]()
-            for stated in stated_in(skeleton.text):
-                for claim in self._claims(stated, skeleton, None):
-                    made.add((claim.subject, claim.relation, claim.object))
-                    claims.setdefault((claim.subject, claim.relation, claim.object, claim.start), claim)
-            for clause in elliptic:
-                for stated in stated_of(clause.skeleton.text, clause.omission):
-                    for claim in self._claims(stated, clause.skeleton, clause.topic):
-                        if (claim.subject, claim.relation, claim.object) not in made:
-                            claims.setdefault((claim.subject, claim.relation, claim.object, claim.start), claim)
-        placed = []
-        for claim in claims.values():
-            start, end = plain.span(claim.start, claim.end)
-            placed.append(msgspec.structs.replace(claim, start=start, end=end))
+            for claim in self._of_sentence(skeleton, elliptic):
+                claims.setdefault((claim.subject, claim.relation, claim.object, claim.start), claim)
+        placed = (self._placed(claim, plain) for claim in claims.values())
         return sorted(placed, key=lambda claim: (claim.start, claim.end, claim.relation, claim.object))
+
+    def _of_sentence(self, skeleton: Skeleton, elliptic: Sequence[Elliptic]) -> Iterator[Claim]:
+        """What a sentence claims in its own words, then what it claims of things named before."""
+        said = set[tuple[str, str, str]]()
+        for stated in stated_in(skeleton.text):
+            for claim in self._claims(stated, skeleton, None):
+                said.add((claim.subject, claim.relation, claim.object))
+                yield claim
+        for clause in elliptic:
+            for stated in stated_of(clause.skeleton.text, clause.omission):
+                for claim in self._claims(stated, clause.skeleton, clause):
+                    if (claim.subject, claim.relation, claim.object) not in said:
+                        yield claim
+
+    @staticmethod
+    def _placed(claim: Claim, plain: Normalised) -> Claim:
+        start, end = plain.span(claim.start, claim.end)
+        return msgspec.structs.replace(claim, start=start, end=end)
 
     def _items(self, text: str, mentions: Sequence[Mention]) -> list[Item]:
         allergic = [
@@ -127,16 +134,17 @@ class Checker:
             of_family=mention.experiencer == "family",
         )
 
-    def _claims(self, stated: Stated, skeleton: Skeleton, topic: Item | None) -> Iterator[Claim]:
-        """The claims that a statement makes, placed in the normalised text; the topic was named before."""
+    def _claims(self, stated: Stated, skeleton: Skeleton, clause: Elliptic | None) -> Iterator[Claim]:
+        """The claims that a statement makes, placed in the normalised text."""
         targets = [skeleton.items[place] for place in stated.objects]
         if not all(target.of_family for target in targets):
             targets = [target for target in targets if not target.of_family]
         for subject in stated.subjects:
             for target in targets:
-                yield from self._claim(stated, skeleton.items[subject], target, topic)
+                yield from self._claim(stated, skeleton.items[subject], target, clause)
 
-    def _claim(self, stated: Stated, subject: Item, target: Item, topic: Item | None) -> Iterator[Claim]:
+    def _claim(self, stated: Stated, subject: Item, target: Item, clause: Elliptic | None) -> Iterator[Claim]:
+        """One claim. Only what is stated plainly, of something named without doubt, can be contradicted."""
         if subject.name == target.name:
             return
         relation, verdict, evidence = self._best(stated.relations, subject, target)
@@ -146,17 +154,18 @@ class Checker:
             relation, subject, target = resolve(relation).relation.name, target, subject
         if relation == INDICATION and subject.letter == "T":
             relation, subject, target = TREATMENT, target, subject
-        if stated.qualified and verdict == "contradicted":
+        is_plain = not stated.qualified and (clause is None or clause.is_plain)
+        if verdict == "contradicted" and not is_plain:
             verdict, evidence = "unknown", []
-        ends = [item for item in (subject, target) if item is not topic]
+        named = [item for item in (subject, target) if clause is None or item is not clause.topic]
         yield Claim(
             subject=subject.name,
             relation=relation,
             object=target.name,
             verdict=verdict,
             evidence=evidence,
-            start=min(item.start for item in ends),
-            end=max(item.end for item in ends),
+            start=min(item.start for item in named),
+            end=max(item.end for item in named),
         )
 
     def _best(self, relations: Sequence[str], subject: Item, target: Item) -> tuple[str, Verdict, list[Fact]]:

@@ -31,6 +31,7 @@ _REPLACED = re.compile("(?:代替|替代|而不是|停用?|换掉)[^A-Z,]{0,2}$"
 _LOOK_BACK = 6
 _RECENT = 2
 _CLAUSE = 90
+_SHORT = 16
 _BOTH = 2
 
 
@@ -54,11 +55,15 @@ class Skeleton(msgspec.Struct, frozen=True):
 
 
 class Elliptic(msgspec.Struct, frozen=True):
-    """The rest of a sentence from a clause on, with what was spoken of before as its first letter."""
+    """The rest of a sentence from a clause on, with what was spoken of before as its first letter.
+
+    `is_plain` where there is little doubt what that is: the same sentence, or the short one just before, names it.
+    """
 
     skeleton: Skeleton
     topic: Item
     omission: Omission
+    is_plain: bool
 
 
 class Reading:
@@ -69,6 +74,7 @@ class Reading:
         self._starts = [item.start for item in items]
         self._spoken: dict[str, tuple[int, list[Item]]] = {}
         self._topics: dict[str, tuple[int, Item]] = {}
+        self._plain = -1
 
     def sentences(self) -> Iterator[tuple[Skeleton, list[Elliptic]]]:
         """Each sentence, and its clauses that leave out what they speak of."""
@@ -143,13 +149,16 @@ class Reading:
             for topic in topics.values() if near else ():
                 moved = {place - start + 1: skeleton.items[place] for place in near}
                 omission = Omission.FAR if earlier.get(topic.letter) is topic else Omission.NEAR
-                yield Elliptic(Skeleton(topic.letter + rest, {0: topic, **moved}), topic, omission)
+                is_plain = omission is Omission.NEAR or self._plain == number - 1 == self._topics[topic.letter][0]
+                yield Elliptic(Skeleton(topic.letter + rest, {0: topic, **moved}), topic, omission, is_plain)
 
     def _remember(self, skeleton: Skeleton, number: int, *, is_asked: bool) -> None:
         for letter in "DF":
             spoken = [item for _, item in sorted(skeleton.items.items()) if item.letter == letter]
             if spoken:
                 self._spoken[letter] = (number, spoken)
+        if len(skeleton.text) <= _SHORT:
+            self._plain = number
         if not is_asked:
             latest: dict[str, Item] = {}
             for _, item in sorted(skeleton.items.items()):
