@@ -53,7 +53,9 @@ _OPPOSITES = {
     RECOMMENDED_FOOD: AVOIDED_FOOD,
     AVOIDED_FOOD: RECOMMENDED_FOOD,
 }
-_WITHOUT = re.compile("(?:(?<!有)没有|(?<!有)没|未|非|(?<!是)不是|除了|(?<!排)除|不备孕[和或及、]|[岁月]以上的?)$")
+_WITHOUT = re.compile(
+    "(?:(?<!有)没有|(?<!有)没|未|非|(?<!是)不是|除了|(?<!排)除|不备孕[和或及、]|[岁月]以上的?|不能?算|不属于)$"
+)
 _PART_OF_A_WORD = re.compile("表面抗体|抗体|病毒|疫苗|免疫球|两对半|携带者")
 _EXCLUDING = 4
 

@@ -23,7 +23,8 @@ _WRITTEN = {
     "儿童": "儿童 小儿 婴幼儿及儿童 小孩 未成年人",
     "老年人": "老年人 老人 老年患者",
 }
-_PATTERN = re.compile("|".join(f"(?P<g{number}>{words})" for number, words in enumerate(_SPOKEN.values())))
+_PARENT = "(?!的?(?:妈|爸|母亲|父亲|家长))"
+_PATTERN = re.compile("|".join(f"(?P<g{number}>(?:{words}){_PARENT})" for number, words in enumerate(_SPOKEN.values())))
 _NAMES = tuple(_SPOKEN)
 
 ALCOHOL = "酒精"

@@ -28,7 +28,7 @@ _ASKS_WHETHER = "是否|有没有|是不是|有无|会不会"
 _DOUBTS = (
     "能否|可否|能不能|可不可以|要不要|该不该|行不行|好不好|吗|么|哪|怎么|什么|为何|谁|如何|也许|或许|不确定|请问"
     "|不清楚|不知道|据说|听说|有人|以为|好像|似乎|大概|说不定|未必|不一定|不见得|错误|谣言|误区|不代表|不等于|不是说|假设|说法|不对"
-    "|不正确|并非|不是所有|不是每|不见得"
+    "|不正确|并非|不是所有|不是每|有[些的][^,]{0,4}说|网上说|别人说|不赞成|以前|从前|曾经|原来"
 )
 _HEDGED = re.compile(f"{_ASKS_WHETHER}|{_DOUBTS}")
 """An examination may be for just that: 做胃镜看看有没有胃溃疡."""
@@ -36,8 +36,9 @@ _DOUBTED = re.compile(_DOUBTS)
 _UNDER_CONDITION = {
     CONTRAINDICATION: re.compile(
         "[A-Z].*,|好了|好转|痊愈|治愈|酒|急性|[早晚中初]期|期间?(?!的)|不明|后|前|轻|太|如果|代替|替代|换|空腹|合并|伴|[严比较]重|再"
+        r"|\d|低于|不到|超过|以内|以下|岁|总|老是|经常"
     ),
-    INDICATION: re.compile("(?<![饭餐])后|结束|停|好了|痊愈|生完|[岁月]以上"),
+    INDICATION: re.compile("(?<![饭餐])后|结束|停|好了|痊愈|生完|[岁月]以上|如(?!下)|若|必须|正在|一直|之前"),
 }
 _FORBIDDEN_BEFORE = re.compile(
     "(?:避免|不要|别|不能|不可|不宜|不建议|不推荐|禁止|杜绝|减少|少|不用|不需要|代替|替代|而不是)[^A-Z,]{0,3}$"
@@ -50,8 +51,14 @@ _GOES_ON = re.compile(
     "|吃了|服用后|少|不能|不宜|不要|忌|避免|禁|宜|所以|病因|原因|好发)"
 )
 _DRUG_GOES_ON = re.compile("D(?:也|还|一般|主要|常|临床)*(?:可|能|用于|适用|适合|主治|适应|对|是|[FG])")
-_LOOK_BACK, _CLAUSE = 8, 40
+_JUST_BEFORE, _LOOK_BACK, _CLAUSE = 4, 8, 40
 _TWO_NAMES = re.compile("[A-MO-WYZ][^A-MO-WYZ]*[A-MO-WYZ]")
+_ADVISED = re.compile(
+    "可以|建议|应|推荐|能|可(?!能)|要|首选|适|开|给|予|请|宜|试|选|就|放心|有效|安全|治|用于|缓解|控制|改善|没.?(?:影响|问题|事)|好|用药|药物"
+)
+_APPROVED_AFTER = re.compile(
+    "[^。;A-Z]{0,8}?(?:就[好行可]|没关系|没事|没有?(?:任何|什么)?问题|不要紧|可以|安全|有效|不错|很好|行)"
+)
 _HEAPED = re.compile("[A-Z][^A-Z、/和及或与跟]*[A-Z]")
 """Names one after the other, no list: 哺乳期肺炎."""
 _PARENTHESIS = re.compile("[(][^()]*[)]")
@@ -105,15 +112,23 @@ def _stated(phrase: Phrase, found: re.Match[str]) -> Stated:
 
 def _is_qualified(phrase: Phrase, found: re.Match[str]) -> bool:
     """Whether a condition goes with a phrase. A ban must be plain: any name before it may be the reason for it."""
+    skeleton, start = found.string, found.start()
     condition = _UNDER_CONDITION.get(phrase.relations[0])
     if condition is None:
         return False
     if phrase.relations[0] == INDICATION:
-        return condition.search(found[0]) is not None
-    before, after = found.string[: found.start()], found.string[found.end() :].partition(",")[0]
-    if re.search("[A-Z]", before) or _HEAPED.search(found["o"]):
+        return not _is_advised(found) or condition.search(found[0]) is not None
+    before, after = skeleton[:start], skeleton[found.end() :].partition(",")[0]
+    if re.search("[A-Z]", before) or _HEAPED.search(found["o"]) or after.startswith(("和", "与", "跟", "及", "或")):
         return True
     return condition.search(before + found[0] + after) is not None
+
+
+def _is_advised(found: re.Match[str]) -> bool:
+    """Whether a drug is recommended, and not just told to be taken (一直在吃…)."""
+    skeleton = found.string
+    in_words = _ADVISED.search(skeleton, max(0, found.start() - _JUST_BEFORE), found.end())
+    return in_words is not None or _APPROVED_AFTER.match(skeleton, found.end()) is not None
 
 
 def _is_taken_back(phrase: Phrase, found: re.Match[str]) -> bool:

@@ -1,5 +1,6 @@
 """The hand-written statements: how many claims are drawn, and how many of them rightly."""
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -9,16 +10,24 @@ BENCH = str(Path(__file__).parents[2] / "bench")
 
 
 @pytest.fixture(scope="module")
-def scores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, tuple[int, float, float]]]:
-    sys.path.insert(0, BENCH)
-    import statements
+def checker(tmp_path_factory: pytest.TempPathFactory):
+    return _statements().clinic(tmp_path_factory.mktemp("clinic") / "kg")
 
-    sys.path.remove(BENCH)
-    checker = statements.clinic(tmp_path_factory.mktemp("clinic") / "kg")
+
+@pytest.fixture(scope="module")
+def scores(checker) -> dict[str, dict[str, tuple[int, float, float]]]:
     return {
-        name: {verdict: row for verdict, *row in statements.score(checker, part)}
-        for name, part in statements.parts().items()
+        name: {verdict: row for verdict, *row in _statements().score(checker, part)}
+        for name, part in _statements().parts().items()
     }
+
+
+def _statements():
+    sys.path.insert(0, BENCH)
+    try:
+        return importlib.import_module("statements")
+    finally:
+        sys.path.remove(BENCH)
 
 
 @pytest.mark.parametrize("part", ["developed on", "held out", "written later"])
@@ -52,3 +61,11 @@ def test_there_are_enough_statements_and_none_twice() -> None:
         if not line.startswith("#")
     ]
     assert len(texts) == len(set(texts)) >= 600
+
+
+def test_nothing_is_contradicted_where_nothing_wrong_is_advised(checker) -> None:
+    lines = (Path(__file__).parent / "data/traps.txt").read_text(encoding="utf-8").splitlines()
+    traps = [line for line in lines if not line.startswith("#")]
+    assert len(traps) >= 55
+    wrong = [line for line in traps if any(claim.verdict == "contradicted" for claim in checker.check(line))]
+    assert wrong == []
