@@ -29,9 +29,10 @@ class Adapter(msgspec.Struct, frozen=True):
     weights: dict[str, Any]
 
     def write(self, folder: Path) -> None:
-        """Write what `PeftModel.from_pretrained` reads on the base. No path of this machine goes with it."""
+        """Write what `PeftModel.from_pretrained` reads on the base: no path of this machine, no order of a set."""
         folder.mkdir()
         self.config.base_model_name_or_path = None
+        self.config.target_modules = sorted(self.config.target_modules)
         self.config.save_pretrained(folder)
         save_file(self.weights, folder / "adapter_model.safetensors")
         as_readable(folder)

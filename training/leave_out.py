@@ -22,42 +22,55 @@ from training.recipes import RewardRecipe
 from training.runtime import machine
 from training.scoring import raw_scores
 
+Encoded = tuple[Sequence[Example], Sequence[Row]]
+
 
 class LeftOut(msgspec.Struct, frozen=True):
     """One expert: the accuracy, on this expert's own orders of held-out prompts, of a model that never saw any of
-    them, and how many prompts it was trained on."""
+    them, and how many prompts it was trained on; None where the others decide nothing to train on."""
 
     expert: str
-    held_out: Accuracy
+    held_out: Accuracy | None
     train_prompts: int
 
 
 def leave_each_out(
     recipe: RewardRecipe,
     base: Path,
-    train: tuple[Sequence[Example], Sequence[Row]],
-    test: tuple[Sequence[Example], Sequence[Row]],
+    train: Encoded,
+    test: Encoded,
     identity: Identity,
 ) -> list[LeftOut]:
     """One training per expert who ordered both splits; a finished one is kept in the run's partial folder."""
-    rows = dict(zip((example.prompt_id for example in train[0]), train[1], strict=True))
     result = []
     for number, expert in enumerate(_experts(train[0], test[0])):
         place = partial_folder(recipe.output) / f"without-{number}"
-        if (done := _finished(place)) is None:
-            examples = without_expert(train[0], expert)
-            if not examples:
-                continue
-            quiet = msgspec.structs.replace(recipe, log_to=())
-            chosen = [rows[example.prompt_id] for example in examples]
-            fitted = fit(quiet, base, examples, chosen, place, {**identity, "left out": expert})
-            accuracy = expert_accuracy(test[0], raw_scores(fitted.model, test[1]), expert)
-            done = LeftOut(expert, accuracy or Accuracy(0.0, 0), len(examples))
-            if machine().is_main_process:
-                with new_file(place) as temporary:
-                    temporary.write_bytes(msgspec.json.encode(done))
-        result.append(done)
+        left_out = {**identity, "left out": expert}
+        result.append(_finished(place) or _leave_out(expert, recipe, base, train, test, place, left_out))
     return result
+
+
+def _leave_out(
+    expert: str,
+    recipe: RewardRecipe,
+    base: Path,
+    train: Encoded,
+    test: Encoded,
+    place: Path,
+    identity: Identity,
+) -> LeftOut:
+    examples = without_expert(train[0], expert)
+    if not examples:
+        return LeftOut(expert, None, 0)
+    rows = dict(zip((example.prompt_id for example in train[0]), train[1], strict=True))
+    quiet = msgspec.structs.replace(recipe, log_to=())
+    fitted = fit(quiet, base, examples, [rows[example.prompt_id] for example in examples], place, identity)
+    accuracy = expert_accuracy(test[0], raw_scores(fitted.model, test[1]), expert)
+    done = LeftOut(expert, accuracy, len(examples))
+    if machine().is_main_process:
+        with new_file(place) as temporary:
+            temporary.write_bytes(msgspec.json.encode(done))
+    return done
 
 
 def _experts(train: Sequence[Example], test: Sequence[Example]) -> Iterator[str]:

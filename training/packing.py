@@ -109,7 +109,9 @@ class Scorer(torch.nn.Module):
         hidden = trunk(
             input_ids=batch.tokens, position_ids=batch.positions, use_cache=False, layout=batch.layout
         ).last_hidden_state
-        result: Tensor = plain.score(hidden[0, batch.last]).squeeze(-1).float()
+        ends = hidden[0, batch.last]
+        with torch.autocast(ends.device.type, enabled=False):
+            result: Tensor = plain.score(ends.to(next(plain.score.parameters()).dtype)).squeeze(-1).float()
         return result.masked_fill(~batch.there, 0.0)
 
 

@@ -91,8 +91,8 @@ class RewardResult(msgspec.Struct, frozen=True, kw_only=True):
             f"calibration error {told.held_out.calibration_error:.3f}, correlation with length "
             f"{told.held_out.length.correlation:+.2f}",
         ]
-        if told.without_expert:
-            held_out = mean([left.held_out.accuracy for left in told.without_expert])
+        if left := [left.held_out.accuracy for left in told.without_expert if left.held_out is not None]:
+            held_out = mean(left)
             lines.append(f"agreement with experts that were left out of training: {held_out:.1%} (mean of each)")
         return "\n".join([*lines, f"report: {self.folder / 'report.html'}"])
 

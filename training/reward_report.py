@@ -109,6 +109,7 @@ def _accuracy(metrics: RewardMetrics) -> Section:
                 left.held_out.pairs,
             )
             for left in metrics.without_expert
+            if left.held_out is not None
         ]
         heads = ("expert", "in training", "left out of training", "pairs")
         blocks.append(table(heads, rows, "留一专家  held-out experts, one at a time"))
