@@ -12,6 +12,7 @@ from foundation.manifest import read_manifest
 RECIPES, RELEASES = "recipes", "releases"
 LONGEST_NAME = 300
 LISTED, DEPTH = 500, 4
+DATA = frozenset({".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".parquet", ".gz"})
 
 
 class DataFolder:
@@ -51,7 +52,8 @@ class DataFolder:
 
     def files(self) -> list[str]:
         """Files that are no part of a set, a graph, a release or the recipes: what can be imported."""
-        return [self._name(path) for path in self._walk(self.root, DEPTH) if path.is_file()][:LISTED]
+        found = (path for path in self._walk(self.root, DEPTH) if path.is_file() and path.suffix in DATA)
+        return [self._name(path) for path in found][:LISTED]
 
     def folders(self, *kinds: str) -> list[str]:
         """Folders whose manifest says one of `kinds`."""

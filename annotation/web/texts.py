@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from annotation.web.words import WORDS
+from annotation.web.words import FIELDS, WORDS
 
 LANGUAGES = ("zh", "en")
 
@@ -199,3 +199,9 @@ def text(language: str, key: str, **values: object) -> str:
     """The words for `key`, with `values` filled in."""
     words = TEXTS[key][LANGUAGES.index(language)]
     return words.format(**values) if values else words
+
+
+def field(language: str, name: str) -> str:
+    """What a field of a job's order or report is called; one that has no words of its own is called by its name."""
+    plain = name.replace("_", " ")
+    return FIELDS.get(name, (plain, plain))[LANGUAGES.index(language)]

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from annotation.status import figure
 from annotation.web.access import may
-from annotation.web.texts import LANGUAGES, text
+from annotation.web.texts import LANGUAGES, field, text
 from annotation.web.visitor import Visitor, language_of
 from foundation.manifest import code_version
 
@@ -28,6 +28,7 @@ def page(request: Request, template: str, *, visitor: Visitor | None, status: in
         .get_template(template)
         .render(
             t=partial(text, language),
+            field=partial(field, language),
             language=language,
             other_language=next(other for other in LANGUAGES if other != language),
             here=request.url.path,

@@ -2,6 +2,36 @@
 
 from __future__ import annotations
 
+FIELDS: dict[str, tuple[str, str]] = {
+    "files": ("文件", "files"),
+    "out": ("保存为", "save as"),
+    "source": ("对话集", "dialogue set"),
+    "graph": ("知识图谱", "graph"),
+    "threshold": ("相似度阈值", "similarity threshold"),
+    "recipe": ("配方", "recipe"),
+    "campaign": ("项目", "campaign"),
+    "seed": ("随机种子", "seed"),
+    "test_share": ("测试集比例", "share of the test split"),
+    "prompts": ("题目", "prompts"),
+    "judgements": ("判断", "judgements"),
+    "simulated_judgements": ("模拟判断", "simulated judgements"),
+    "pairs": ("偏好对", "pairs"),
+    "train_prompts": ("训练题目", "training prompts"),
+    "test_prompts": ("测试题目", "test prompts"),
+    "train_pairs": ("训练对", "training pairs"),
+    "test_pairs": ("测试对", "test pairs"),
+    "undecided_pairs": ("未定对", "undecided pairs"),
+    "adjudicated": ("已裁定", "adjudicated"),
+    "unranked": ("未排序", "unranked"),
+    "import": ("导入", "import"),
+    "normalise": ("规范化", "normalise"),
+    "deidentify": ("去标识化", "de-identify"),
+    "filter": ("过滤", "filter"),
+    "dedup": ("去重", "deduplicate"),
+    "match": ("图谱核对", "match"),
+    "freeze": ("冻结版本", "freeze"),
+}
+
 WORDS: dict[str, tuple[str, str]] = {
     "nav_people": ("人员", "People"),
     "nav_audit": ("操作记录", "Audit log"),
