@@ -4,7 +4,6 @@ import io
 import re
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -15,19 +14,26 @@ from pathlib import Path
 import msgspec
 import pytest
 import typer
+from sqlalchemy import text
 
 from annotation.cli import add_commands
-from annotation.database import newest_revision
+from annotation.database import Database, newest_revision, upgrade
 from annotation.guideline import default_guideline
+from annotation.invitations import accept
 from corpus.records import RankedPrompt
 from foundation.cli import run
 from foundation.jsonl import read_records, write_records
 
 
-@pytest.fixture
-def command(tmp_path, monkeypatch, made, capsys):
+@pytest.fixture(params=["sqlite", "postgresql"])
+def command(request, tmp_path, monkeypatch, made, capsys):
+    """Runs a command line; without a setting on the default SQLite file, or with one on PostgreSQL."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ZHONGJING_DATABASE_URL", raising=False)
+    if request.param == "postgresql":
+        url = request.getfixturevalue("empty_postgres")
+        upgrade(url)
+        monkeypatch.setenv("ZHONGJING_DATABASE_URL", url)
     prompts = made.prompts(5)
     outputs = made.outputs(prompts)
     write_records(tmp_path / "prompts.jsonl", prompts)
@@ -129,6 +135,21 @@ def test_people_are_added_with_the_password_from_stdin(command):
     assert command(CREATE)[1] == "campaign ranking: 5 tasks, 5 assignments to 1 experts\n"
 
 
+def test_people_are_invited_listed_and_let_go(command):
+    status, out, _ = command("user invite 李医生 --role senior --public-url https://rank.example/")
+    assert (status, out.startswith("https://rank.example/invitation/")) == (0, True)
+    token = out.strip().rsplit("/", 1)[1]
+    with closing(Database()) as database, database.write() as session:
+        accept(session, token, password="a long enough password")
+    assert command("user list")[1] == "senior    李医生\n"
+    assert command("user disable 李医生")[1] == "李医生 has left\n"
+    assert command("user list")[1] == "senior    李医生  [left]\n"
+    assert command("user enable 李医生")[1] == "李医生 is back\n"
+    assert command("user disable 王医生")[0] == 2
+    assert command("user invite 李医生")[0] == 2
+    assert command("user invite 王医生 --role king")[0] == 2
+
+
 def test_experts_are_all_simulated_named_or_together(command):
     command("user add 李医生 --password-stdin", "a long enough password\n")
     for experts, count in (("all", 1), ("simulated", 6), ("all,simulated", 7), ("李医生,模拟专家2,李医生", 2)):
@@ -138,8 +159,8 @@ def test_experts_are_all_simulated_named_or_together(command):
 
 def test_a_database_of_a_newer_program_is_left_alone(command, tmp_path):
     command("db upgrade")
-    with closing(sqlite3.connect(tmp_path / "zhongjing.db")) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with closing(Database()) as database, database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     for line in ("db upgrade", "rank status"):
         status, _, err = command(line)
         assert (status, "9999" in err, "Traceback" in err) == (2, True, False)
@@ -151,9 +172,9 @@ def test_serve_says_that_its_port_is_taken(command):
     assert (status, "in use" in err, "--port" in err, "serving" in err) == (2, True, True, False)
 
 
-def test_serve_listens_here_alone_and_ends_at_ctrl_c(tmp_path):
+def test_serve_listens_here_alone_and_ends_at_ctrl_c(url):
     program = "import sys, zhongjing; sys.exit(zhongjing.main())"
-    command = [sys.executable, "-c", program, "serve", "--port", "0", "--database", f"sqlite:///{tmp_path}/x.db"]
+    command = [sys.executable, "-c", program, "serve", "--port", "0", "--database", url]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as server:
         assert server.stderr is not None
         address = re.search(r"http://127\.0\.0\.1:\d+", server.stderr.readline())
