@@ -33,6 +33,7 @@ from training.runtime import machine
 
 with needs_extra("train", "training"):
     import torch
+    from accelerate import DistributedType
     from accelerate.utils import gather_object
     from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
 
@@ -65,7 +66,12 @@ class Checkpoints:
         self.step = 0
 
     def save(self, step: int, model: Any, optimizer: Any, schedule: Any, extra: Mapping[str, Any] = NOTHING) -> None:
-        """Replace the checkpoint by one of this moment; all processes call it, the first one writes."""
+        """Replace the checkpoint by one of this moment; all processes call it, the first one writes.
+
+        DeepSpeed spreads its state in a way of its own: there is no checkpoint then, and `load` has said so.
+        """
+        if _deepspeed():
+            return
         whole = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=True)
         weights, optimizer_state = get_state_dict(model, optimizer, options=whole)
         randoms = gather_object([_random_state()])
@@ -88,7 +94,9 @@ class Checkpoints:
 
         Raises `ZhongjingError` with the differences where the checkpoint is of another recipe or of other data.
         """
-        if not self.path.is_file():
+        if _deepspeed():
+            warn("no checkpoints under DeepSpeed: an interrupted run starts anew (under DDP and FSDP it goes on)")
+        if _deepspeed() or not self.path.is_file():
             return {}
         state = self._read()
         self._refuse_other(state["identity"])
@@ -131,6 +139,10 @@ class Checkpoints:
                 where=self.path,
                 hint="put these back to go on with it, or start anew with --afresh",
             )
+
+
+def _deepspeed() -> bool:
+    return bool(machine().distributed_type == DistributedType.DEEPSPEED)
 
 
 def _random_state() -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Learner:
         """
         self.optimizer.zero_grad()
         losses = self._gradient(examples, rows)
-        norm = float(self.worker.clip_grad_norm_(self.scorer.parameters(), self.recipe.max_grad_norm))
+        norm = float(self.worker.clip_grad_norm_(self.scorer.parameters(), self.recipe.max_grad_norm) or 0.0)
         losses = self.worker.reduce(losses, "sum")
         if not losses.isfinite().all() or not math.isfinite(norm):
             raise NotFiniteError(_spoilt(examples, losses))

@@ -20,9 +20,30 @@ def write(folder: Path, content: object) -> Path:
     return path
 
 
-@pytest.mark.parametrize("stage", KINDS)
-def test_shipped_recipes_are_valid(stage: str) -> None:
-    read_recipe(SHIPPED / f"{stage}.yaml", KINDS[stage])
+@pytest.mark.parametrize(
+    "path", sorted(SHIPPED.parent.glob("*/*.yaml")), ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
+def test_shipped_recipes_are_valid(path: Path) -> None:
+    if path.parent.name != "accelerate":
+        read_recipe(path, KINDS[path.stem])
+        return
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    load_config_from_file(str(path))
+
+
+def test_the_tiny_reward_recipe_shows_every_option() -> None:
+    shown = yaml.safe_load((SHIPPED / "reward.yaml").read_text("utf-8"))
+    assert shown.keys() | {"preferences"} == set(RewardRecipe.__struct_fields__)
+
+
+def test_the_template_for_ziya_renders_a_dialogue() -> None:
+    from jinja2 import Template
+
+    template = Template((SHIPPED.parent / "13b" / "ziya.jinja").read_text("utf-8"))
+    turns = [{"role": "user", "content": "头痛"}, {"role": "assistant", "content": "多久了？"}]
+    assert template.render(messages=turns, eos_token="</s>") == "<human>:头痛\n<bot>:多久了？</s>\n"
+    assert template.render(messages=turns[:1], eos_token="</s>", add_generation_prompt=True).endswith("<bot>:")
 
 
 def test_a_shipped_recipe_shows_every_option_of_ppo_with_its_help() -> None:
