@@ -22,7 +22,7 @@ Numbers = NDArray[np.int64]
 SHORTEST, LONG = 4, 8
 """Characters of the shortest name that is looked for, and of one that may have two slips."""
 COMMON = 2_000
-_MOST, _SHAPES = 4_096, 5
+_MOST, _SHAPES = 1_024, 5
 
 
 class Bigrams(NamedTuple):
@@ -80,8 +80,11 @@ def near_names(index: Bigrams, codes: Codes, first: int, last: int, *, compiled:
     stretch = codes[first:last]
     begins, ends = rows_of(index, pairs_of(stretch))
     begins[ends - begins > COMMON] = ends[ends - begins > COMMON]
-    found = np.empty((_MOST, 3), dtype=np.int64)
-    count = (_compiled() if compiled else _propose)(index, stretch, begins, ends, found)
+    propose: Any = _compiled() if compiled else _propose
+    found, count = np.empty((_MOST, 3), dtype=np.int64), _MOST
+    while count + _SHAPES > len(found):
+        found = np.empty((4 * len(found), 3), dtype=np.int64)
+        count = propose(index, stretch, begins, ends, found)
     found[:count, :2] += first
     return found[:count]
 
@@ -92,12 +95,15 @@ def _compiled() -> Any:
 
 
 def _propose(index: Bigrams, text: Codes, begins: Numbers, ends: Numbers, found: Numbers) -> int:
+    """Fill in what is found and give its count; it ends early where there is no room."""
     count = 0
     for place in range(len(text) - 1):
         for row in range(begins[place], ends[place]):
             name, offset = index.names[row], index.places[row]
             begin, stop = index.bounds[name], index.bounds[name + 1]
-            if stop - begin < SHORTEST or count + _SHAPES > len(found):
+            if count + _SHAPES > len(found):
+                return count
+            if stop - begin < SHORTEST:
                 continue
             letters, start = index.letters[begin:stop], place - offset
             seen = offset > 0 and place > 0 and text[place - 1] == letters[offset - 1]

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import JaroWinkler, Levenshtein
 
 from kg.bigrams import Codes, index_of, near_names, pairs_of, rows_of
 from kg.slips import Slip, everyday_words
@@ -20,7 +20,8 @@ from kg.sounds import syllables
 
 THRESHOLD = 0.75
 _SPOKEN = 3
-_READ, _COMPARED = 4_000, 48
+_READ, _COMPARED, _NEAR_SIZE = 40_000, 4_000, 2
+_LONGEST_STRETCH = 1_000
 _STRETCH = re.compile("[0-9a-z\u3400-\u9fff+α-ω-]{3,}")
 
 
@@ -44,6 +45,7 @@ class FuzzyNames:
         self._names, self._coined = names, coined
         self._threshold = threshold
         self._index = index_of(names)
+        self._sizes = np.diff(self._index.bounds).astype(np.int16)
         self._spoken: dict[str, list[int]] = {}
         for number, sound in enumerate(_spoken(names)):
             if len(sound) >= _SPOKEN:
@@ -70,29 +72,30 @@ class FuzzyNames:
         from rapidfuzz import fuzz, process
 
         numbers = self._proposed(query)
-        if not len(numbers):
+        if not numbers:
             best = process.extractOne(query, self._names, scorer=fuzz.ratio)
             return None if best is None else best[2]
-        return max(numbers, key=lambda number: (fuzz.ratio(query, self._names[number]), self._likeness(query, number)))
+        likeness = process.cdist([query], [self._names[number] for number in numbers], scorer=fuzz.ratio)[0]
+        alike = [numbers[at] for at in np.flatnonzero(likeness == likeness.max())]
+        return alike[0] if len(alike) == 1 else max(alike, key=lambda number: self._nearness(query, number))
 
     def _proposed(self, query: str) -> list[int]:
+        """The names of about a query's length that share most pairs with it; the rarest pairs are read."""
         codes = np.frombuffer(query.encode("utf-32-le", "surrogatepass"), dtype="<u4")
         begins, ends = rows_of(self._index, np.unique(pairs_of(codes)))
-        parts, read = [], 0
-        for row in np.argsort(ends - begins, kind="stable"):
-            if begins[row] < ends[row] and (read == 0 or read + ends[row] - begins[row] <= _READ):
-                parts.append(self._index.names[begins[row] : ends[row]])
-                read += ends[row] - begins[row]
-        if not parts:
-            return []
-        numbers, shared = np.unique(np.concatenate(parts), return_counts=True)
-        sizes = self._index.bounds[numbers + 1] - self._index.bounds[numbers]
-        best = np.argsort(np.abs(sizes - len(query)) - 2 * shared, kind="stable")[:_COMPARED]
+        order = np.argsort(ends - begins, kind="stable")
+        read = order[: max(1, int(np.searchsorted(np.cumsum((ends - begins)[order]), _READ, side="right")))]
+        rows = [self._index.names[begins[pair] : ends[pair]] for pair in read]
+        owners = np.concatenate([*rows, np.empty(0, dtype=np.int32)])
+        sizes = np.abs(self._sizes[owners] - len(query))
+        numbers, shared = np.unique(owners[sizes <= max(_NEAR_SIZE, sizes.min(initial=0))], return_counts=True)
+        best = np.argsort(-shared, kind="stable")[:_COMPARED]
         return numbers[best].tolist()  # type: ignore[no-any-return]
 
-    def _likeness(self, query: str, number: int) -> float:
-        """How much alike a query and a name sound."""
-        return Levenshtein.normalized_similarity(*_spoken([query, self._names[number]]))
+    def _nearness(self, query: str, number: int) -> tuple[float, float]:
+        """How much alike a query and a name sound, and begin."""
+        name = self._names[number]
+        return Levenshtein.normalized_similarity(*_spoken([query, name])), JaroWinkler.similarity(query, name)
 
     def _slips(self, text: str, rows: Iterable[tuple[int, int, int]]) -> Iterator[Near]:
         for start, end, number in rows:
@@ -145,5 +148,6 @@ def _free(text: str, taken: Sequence[tuple[int, int]]) -> Iterator[tuple[int, in
     place = 0
     for start, end in (*taken, (len(text), len(text))):
         for stretch in _STRETCH.finditer(text, place, start) if start - place >= _SPOKEN else ():
-            yield stretch.span()
+            for first in range(stretch.start(), stretch.end(), _LONGEST_STRETCH):
+                yield first, min(first + _LONGEST_STRETCH, stretch.end())
         place = end

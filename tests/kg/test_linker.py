@@ -80,11 +80,30 @@ def test_a_mention_is_what_stands_there(graph: KnowledgeGraph, text: str) -> Non
         last = one.end
 
 
-_LINKERS: dict[str, EntityLinker] = {}
+@settings(max_examples=200, deadline=None)
+@given(
+    st.text(
+        st.one_of(st.characters(), st.sampled_from("急性扁桃挑体炎阿莫西林胶囊襄高血呀压原发肝癌\ud800㎎Ⅱ👍")),
+        max_size=60,
+    )
+)
+def test_misspelt_and_nested_names_are_what_stands_there(graph: KnowledgeGraph, text: str) -> None:
+    last = 0
+    for one in _shared(graph, fuzzy=True, nested=True).link(text):
+        assert text[one.start : one.end] == one.text
+        assert last <= one.start < one.end
+        assert 0 < one.score <= 1
+        assert (one.score < 1) == (one.match == "fuzzy")
+        last = one.start
 
 
-def _shared(graph: KnowledgeGraph) -> EntityLinker:
-    return _LINKERS.setdefault(str(graph.folder), EntityLinker(graph))
+_LINKERS: dict[tuple[bool, bool], EntityLinker] = {}
+
+
+def _shared(graph: KnowledgeGraph, *, fuzzy: bool = False, nested: bool = False) -> EntityLinker:
+    if (fuzzy, nested) not in _LINKERS:
+        _LINKERS[fuzzy, nested] = EntityLinker(graph, fuzzy=fuzzy, nested=nested)
+    return _LINKERS[fuzzy, nested]
 
 
 @settings(max_examples=200, deadline=None)
@@ -133,11 +152,15 @@ def test_nested_names_on_request(graph: KnowledgeGraph) -> None:
     assert [one for one in found if one in EntityLinker(graph).link(text)] == [found[0], found[2]]
 
 
-def test_long_and_broken_text(linker: EntityLinker) -> None:
+def test_long_and_broken_text(graph: KnowledgeGraph, linker: EntityLinker) -> None:
     began = time.monotonic()
     assert len(linker.link("没有发烧咳嗽" * 170_000)) == 340_000
     assert len(linker.link("发烧，" * 330_000)) == 330_000
     assert linker.link("\ud800发烧\udfff")[0].text == "发烧"
+    fuzzy = EntityLinker(graph, fuzzy=True)
+    assert {one.match for one in fuzzy.link("急性扁挑体炎" * 1_000)} == {"fuzzy"}
+    assert {one.match for one in fuzzy.link("我有急性扁挑体炎，" * 20_000)} == {"fuzzy"}
+    assert len(fuzzy.link("好" * 1_000_000)) == 0
     assert time.monotonic() - began < 30
 
 
