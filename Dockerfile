@@ -7,7 +7,7 @@ COPY corpus corpus
 COPY annotation annotation
 COPY training training
 COPY demo demo
-RUN python -m venv /opt/zhongjing && /opt/zhongjing/bin/pip install --no-cache-dir .
+RUN python -m venv /opt/zhongjing && /opt/zhongjing/bin/pip install --no-cache-dir '.[oidc]'
 
 FROM python:3.11-slim
 RUN useradd --system --create-home --home-dir /data zhongjing

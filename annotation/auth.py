@@ -10,7 +10,7 @@ from functools import cache
 
 from pwdlib import PasswordHash
 from sqlalchemy import delete, func, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from annotation.base import now
 from annotation.errors import RefusedError
@@ -82,9 +82,8 @@ def user_of(session: Session, token: str | None) -> User | None:
     """Who holds this token, None where it is unknown or has expired."""
     if not token:
         return None
-    query = select(Login).where(Login.token_hash == digest(token), Login.expires_at > now())
-    login = session.scalar(query.options(joinedload(Login.user)))
-    return login.user if login and login.user.left_at is None else None
+    valid = (Login.token_hash == digest(token), Login.expires_at > now(), User.left_at.is_(None))
+    return session.scalar(select(User).join(Login, Login.user_id == User.id).where(*valid))
 
 
 def log_out(session: Session, token: str) -> None:

@@ -14,7 +14,7 @@ from annotation.invitations import invitations, invite, revoke_invitation
 from annotation.jobs import cancel, find_job, lines_of, newest_jobs, retry, submit
 from annotation.models import Campaign, Job
 from annotation.orders import RELEASED, Build, Deduplicate, Export, Import, Match, Order
-from annotation.people import alter_user, audit_log, people
+from annotation.people import alter_user, audit_log, people, record
 from annotation.web import shapes
 from annotation.web.jobs import data_of
 from annotation.web.pages import base_url
@@ -22,6 +22,7 @@ from annotation.web.visitor import Person, Visitor, database_of
 
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Before = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
+ReleasedFile = Annotated[str, Path(max_length=100)]
 Count = Annotated[int, Query(ge=1, le=500)]
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -58,7 +59,7 @@ def campaign(request: Request, campaign_id: Number) -> shapes.CampaignStatus:
 
 
 @router.post("/api/campaigns", status_code=201)
-def new_campaign(request: Request, asked: shapes.NewCampaign) -> shapes.Campaign:
+def new_campaign(request: Request, visitor: Person, asked: shapes.NewCampaign) -> shapes.Campaign:
     """Make ranking tasks of prompts and answers in files of the data folder."""
     from annotation.inputs import read_outputs, read_prompts
     from annotation.simulation import experts_chosen
@@ -76,6 +77,7 @@ def new_campaign(request: Request, asked: shapes.NewCampaign) -> shapes.Campaign
             overlap=asked.overlap or len(names),
             seed=asked.seed,
         )
+        record(session, visitor.id, "campaign_created", f"campaign:{made.id}")
         return shapes.Campaign.of(made, *sizes(session, made))
 
 
@@ -156,14 +158,15 @@ def exports(request: Request, count: Count = 50) -> list[shapes.Release]:
 
 
 @router.get("/api/exports/{job_id}/{file}", response_class=FileResponse)
-def released(request: Request, job_id: Number, file: Annotated[str, Path(max_length=100)]) -> Response:
-    """A file of a finished export."""
-    with database_of(request).read() as session:
+def released(request: Request, visitor: Person, job_id: Number, file: ReleasedFile) -> Response:
+    """A file of a finished export. Who took it is written down."""
+    with database_of(request).write() as session:
         found = find_job(session, job_id)
-    if found.kind != Export.kind or found.state != "done" or file not in RELEASED:
-        raise NotFoundError("no_export", "there is no such file of a finished export")
-    folder = Export.model_validate(found.payload).target(job_id)
-    return FileResponse(data_of(request).source(f"{folder}/{file}"), filename=file)
+        if found.kind != Export.kind or found.state != "done" or file not in RELEASED:
+            raise NotFoundError("no_export", "there is no such file of a finished export")
+        path = data_of(request).source(f"{Export.model_validate(found.payload).target(job_id)}/{file}")
+        record(session, visitor.id, "export_taken", f"job:{job_id}", {"file": file})
+    return FileResponse(path, filename=file)
 
 
 @router.get("/api/people")

@@ -259,6 +259,18 @@ def test_every_answer_carries_the_security_headers(world):
         assert "unsafe" not in policy
 
 
+def test_behind_tls_cookies_and_browsers_stay_there(url, made, tmp_path):
+    app = create_app(Settings(database_url=url, data=tmp_path, public_url="https://rank.example"))
+    with app.state.database.write() as session:
+        made.person(session).password_hash = HASH
+    browser = TestClient(app, follow_redirects=False, base_url="https://rank.example")
+    response = log_in(browser, "李医生")
+    assert response.status_code == 303
+    assert "secure" in response.headers["set-cookie"].lower()
+    assert response.headers["strict-transport-security"].startswith("max-age=")
+    app.state.database.close()
+
+
 def test_private_pages_stay_out_of_caches(world):
     browser = client(world, "李医生")
     for path in ("/rank", "/session", "/login", "/nowhere"):
