@@ -5,8 +5,8 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,12 @@ def desk(chromium: Browser, url: str, made: Material, tmp_path: Path) -> Iterato
     with serving(app) as address:
         yield Desk(chromium, address, app.state.database, expert.id)
     app.state.database.close()
+
+
+@pytest.fixture
+def serve() -> Callable[[FastAPI], AbstractContextManager[str]]:
+    """Runs an application; gives its address."""
+    return serving
 
 
 @contextmanager

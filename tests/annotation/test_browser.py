@@ -141,7 +141,6 @@ def test_an_expert_ranks_by_keys_and_by_buttons(chromium, service, tmp_path):
     assert 0 < rows[0].judgements[0].seconds < 60
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_ties_taking_back_and_editing_by_keys(chromium, service):
     address, database = service
     with visiting(chromium, address, "李医生") as page:
@@ -165,7 +164,6 @@ def test_ties_taking_back_and_editing_by_keys(chromium, service):
         assert stored(database, first) == [decided, [[ids[0]], [ids[1]], [ids[2]], [ids[3]]]]
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_an_untouched_page_cannot_be_submitted(chromium, service):
     address, database = service
     with visiting(chromium, address, "李医生") as page:
@@ -182,7 +180,6 @@ def test_an_untouched_page_cannot_be_submitted(chromium, service):
         assert stored(database, number) == []
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_lost_connection_loses_no_work_and_doubles_none(chromium, service):
     address, database = service
     with visiting(chromium, address, "李医生") as page:
@@ -197,7 +194,6 @@ def test_a_lost_connection_loses_no_work_and_doubles_none(chromium, service):
         assert len(stored(database, number)) == 1
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_an_expired_login_loses_no_work(chromium, service):
     address, database = service
     with visiting(chromium, address, "李医生") as page:
@@ -219,7 +215,6 @@ def test_an_expired_login_loses_no_work(chromium, service):
         assert len(stored(database, number)) == 1
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_page_fits_its_window(chromium, service, width):
     address, _ = service
@@ -244,7 +239,6 @@ def test_every_page_fits_its_window(chromium, service, width):
             fits(page)
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_the_question_is_in_view_whatever_the_length_of_the_dialogue(chromium, url, made, tmp_path):
     app = create_app(Settings(database_url=url, data=tmp_path))
     turns = [Message("user", "夜里咳嗽，痰不多。"), Message("assistant", "多久了？请问有没有发热？")] * 12
@@ -262,7 +256,6 @@ def test_the_question_is_in_view_whatever_the_length_of_the_dialogue(chromium, u
     app.state.database.close()
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_in_english(chromium, service):
     address, _ = service
     with visiting(chromium, address, "李医生") as page:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import re
-import socket
-import threading
-import time
 from contextlib import contextmanager
 
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
@@ -20,11 +16,14 @@ from foundation.jsonl import write_records
 
 PASSWORD = "a long enough password"
 WIDTHS = {390: 844, 820: 1180, 1440: 900}
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    "rules": {"target-size": {"enabled": True}},
+}
 
 
 @pytest.fixture
-def service(url, made, tmp_path):
+def service(url, made, serve, tmp_path):
     data = tmp_path / "data"
     (data / "raw").mkdir(parents=True)
     turns = [{"role": "user", "content": "咳嗽三天，要查什么？"}, {"role": "assistant", "content": "建议查血常规。"}]
@@ -34,16 +33,8 @@ def service(url, made, tmp_path):
     with app.state.database.write() as session:
         for name, role in (("管理员", "admin"), ("赵", "curator")):
             made.person(session, name, role).password_hash = hashed
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}", app.state.database, data
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    with serve(app) as address:
+        yield address, app.state.database, data
     app.state.database.close()
 
 
@@ -66,9 +57,11 @@ def visiting(chromium, address, name=None):
 
 
 def looks_right(page):
-    """It fits phones, tablets and screens, can be tapped, and has no WCAG 2.2 AA violation."""
-    violations = Axe().run(page, options=RULES).response["violations"]
-    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in violations] == []
+    """It fits phones, tablets and screens, can be tapped, and has no WCAG 2.2 AA violation by day or night."""
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        violations = Axe().run(page, options=RULES).response["violations"]
+        assert [(fault["id"], fault["nodes"][0]["html"]) for fault in violations] == [], scheme
     for width, height in WIDTHS.items():
         page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate("document.documentElement.scrollWidth") <= width, (page.url, width)

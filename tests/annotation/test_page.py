@@ -8,7 +8,6 @@ from playwright.sync_api import expect
 from annotation.judgements import judged_tasks
 from annotation.queue import progress_of
 
-SQLITE = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 MOST_KEYS = 8
 RANDOM_STEPS = """async () => {
   const Order = await import("/static/order.js");
@@ -83,7 +82,6 @@ def test_a_strict_order_of_four_takes_no_mouse_and_few_keys(desk, campaign):
     assert desk.stored(2) == [[[1], [2], [3], [4]]]
 
 
-@SQLITE
 def test_arrows_alone_rank_too(desk, campaign):
     with desk.ranking() as page:
         press(
@@ -101,7 +99,6 @@ def test_arrows_alone_rank_too(desk, campaign):
     assert desk.stored(1) == [[[2], [1], [3], [4]]]
 
 
-@SQLITE
 def test_ties_the_rest_and_steps_back(desk, campaign):
     with desk.ranking() as page:
         press(page, "3", "=", "1", "0")
@@ -119,7 +116,6 @@ def test_ties_the_rest_and_steps_back(desk, campaign):
     assert desk.stored(1) == [[[1, 3], [2, 4]]]
 
 
-@SQLITE
 def test_dragging_by_mouse(desk, campaign):
     with desk.ranking() as page:
         tray = page.locator("#order")
@@ -141,7 +137,6 @@ def test_dragging_by_mouse(desk, campaign):
     assert desk.stored(1) == [[[4], [1], [2], [3]]]
 
 
-@SQLITE
 def test_dragging_by_finger(desk, campaign):
     with desk.ranking(390, 844, has_touch=True, is_mobile=True) as page:
         fingers = page.context.new_cdp_session(page)
@@ -172,7 +167,6 @@ def test_dragging_by_finger(desk, campaign):
     assert desk.stored(1) == [[[4], [3], [1, 2]]]
 
 
-@SQLITE
 def test_orders_stay_orders_whatever_is_done(desk, campaign):
     """A thousand random steps: every label at most once, no empty tier, and nothing lost but by taking it back."""
     with desk.ranking() as page:
@@ -198,7 +192,6 @@ def test_marks_dangers_and_a_better_answer(desk, campaign):
     assert desk.stored(1) == [[[1], [2], [3], [4]]]
 
 
-@SQLITE
 def test_the_worst_is_no_longer_marked_when_it_is_not_the_worst(desk, campaign):
     with desk.ranking() as page:
         press(page, "1", "2", "3", "4", "r", "Escape")
@@ -222,7 +215,6 @@ def test_who_cannot_judge_says_why(desk, campaign):
         assert all(task.judgements == [] for task in judged_tasks(session, campaign))
 
 
-@SQLITE
 def test_every_dimension_a_campaign_asks_for(desk, made):
     with desk.database.write() as session:
         dimensions = ["safety", "overall", "fluency"]

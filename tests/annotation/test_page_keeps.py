@@ -13,7 +13,6 @@ from annotation.judgements import judged_tasks
 from annotation.models import Assignment
 from annotation.queue import progress_of
 
-SQLITE = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 SAY = "#message"
 
 
@@ -37,7 +36,6 @@ def go_on(page, number):
     page.wait_for_selector(".slot")
 
 
-@SQLITE
 def test_a_draft_survives_a_reload_and_fills_no_other_task(desk, campaign):
     with desk.ranking() as page:
         press(page, "2", "1", "4", "3", "r")
@@ -60,7 +58,6 @@ def test_a_draft_survives_a_reload_and_fills_no_other_task(desk, campaign):
     assert desk.submissions(1)[0].rewrite == "更好的回答"
 
 
-@SQLITE
 def test_without_a_connection_the_order_waits_and_goes_out_by_itself(desk, campaign):
     with desk.ranking() as page:
         press(page, "1", "2", "3", "4")
@@ -73,7 +70,6 @@ def test_without_a_connection_the_order_waits_and_goes_out_by_itself(desk, campa
     assert desk.stored(1) == [[[1], [2], [3], [4]]]
 
 
-@SQLITE
 def test_a_window_closed_before_the_answer_came_sends_again_when_opened(desk, campaign):
     with desk.ranking() as page:
         press(page, "4", "3", "2", "1")
@@ -87,7 +83,6 @@ def test_a_window_closed_before_the_answer_came_sends_again_when_opened(desk, ca
     assert desk.stored(1) == [[[4], [3], [2], [1]]]
 
 
-@SQLITE
 def test_changing_ones_mind_while_it_waits_is_a_decision_of_its_own(desk, campaign):
     with desk.ranking() as page:
         press(page, "1", "2", "3", "4")
@@ -126,7 +121,6 @@ def test_taking_back_is_a_version_and_the_old_one_stays(desk, campaign):
     assert tiers == [[[[ids[0]], [ids[1]], [ids[3]], [ids[2]]]]]
 
 
-@SQLITE
 def test_an_earlier_order_is_loaded_when_asked_for_and_withdrawn_when_asked_to(desk, campaign):
     with desk.ranking() as page:
         press(page, "2", "=", "4", "1", "3", "Enter")
@@ -142,7 +136,6 @@ def test_an_earlier_order_is_loaded_when_asked_for_and_withdrawn_when_asked_to(d
     assert [row.verdict for row in desk.submissions(1)] == ["ranked", "withdrawn"]
 
 
-@SQLITE
 def test_a_closed_campaign_takes_nothing_more_and_says_so(desk, campaign):
     with desk.ranking() as page:
         press(page, "1", "2", "3", "4")
@@ -156,7 +149,6 @@ def test_a_closed_campaign_takes_nothing_more_and_says_so(desk, campaign):
     assert desk.submissions(1) == []
 
 
-@SQLITE
 def test_a_break_is_proposed_after_a_stretch_of_work_and_a_goal_is_reached(desk, campaign):
     with desk.ranking() as page:
         name = f"zhongjing/{desk.expert_id}/work"
@@ -174,7 +166,6 @@ def test_a_break_is_proposed_after_a_stretch_of_work_and_a_goal_is_reached(desk,
         expect(page.get_by_text("今日目标已完成")).to_be_visible()
 
 
-@SQLITE
 def test_only_time_at_work_counts(desk, campaign):
     """Twenty seconds of reading count; ten minutes without a sign count for one; time behind another tab for none."""
     with desk.browser() as context:
@@ -202,7 +193,6 @@ def test_only_time_at_work_counts(desk, campaign):
     assert stored.seconds <= stored.elapsed < 60
 
 
-@SQLITE
 def test_the_next_task_is_there_at_once_and_its_time_begins_when_it_is_shown(desk, campaign):
     with desk.ranking() as page:
         asked = []

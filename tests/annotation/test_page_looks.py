@@ -15,7 +15,6 @@ from annotation.drafts import draft_tasks
 from annotation.gold import Gold
 from annotation.models import Assignment, Task
 
-pytestmark = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 WIDTHS = {1440: 900, 820: 1180, 390: 844}
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 OPTIONS = {"runOnly": {"type": "tag", "values": WCAG}, "rules": {"target-size": {"enabled": True}}}

@@ -6,14 +6,10 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
-import threading
-import time
 from pathlib import Path
 
 import pytest
-import uvicorn
 from sqlalchemy import select
 
 from annotation import worker
@@ -29,7 +25,7 @@ BLOCKS = [block for block in re.findall(r"```sh\n(.*?)```", DOCS.read_text(encod
 
 
 @pytest.fixture
-def service(url, made, tmp_path):
+def service(url, made, serve, tmp_path):
     """A running service with a data folder, and an administrator's key to all of it."""
     data = tmp_path / "data"
     (data / "raw").mkdir(parents=True)
@@ -42,16 +38,8 @@ def service(url, made, tmp_path):
     with app.state.database.write() as session:
         admin = made.person(session, "管理员", "admin").id
         _, key = make_key(session, admin, name="docs", scopes=SCOPES, known=SCOPES)
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield app.state.database, data, {"ZHONGJING": f"http://127.0.0.1:{listener.getsockname()[1]}", "KEY": key}
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    with serve(app) as address:
+        yield app.state.database, data, {"ZHONGJING": address, "KEY": key}
     app.state.database.close()
 
 
