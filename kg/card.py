@@ -46,8 +46,10 @@ def suggestions(graph: KnowledgeGraph, name: str, limit: int = _SUGGESTIONS) -> 
 
     known = sorted({*graph.names, *graph.alias_names})
     found = process.extract(name, known, scorer=fuzz.ratio, limit=limit, score_cutoff=_SIMILAR)
-    found = found or process.extract(name, known, scorer=fuzz.WRatio, limit=limit, score_cutoff=_SIMILAR)
-    return [near for near, _, _ in found]
+    if found:
+        return [near for near, _, _ in found]
+    around = (other for other in known if name in other or other in name)
+    return sorted(around, key=lambda other: (abs(len(other) - len(name)), other))[:limit] if name else []
 
 
 def card_lines(card: Card, limit: int | None = None) -> list[str]:
