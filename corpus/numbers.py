@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 
 from corpus.comparable import POINT, Points
+from corpus.minhash import mix
 
 _NUMERALS = np.array(sorted(map(ord, "一二两三四五六七八九十百半")), dtype=np.uint32)
 _UNITS = np.array(sorted(map(ord, "片粒次天周年岁袋支包滴颗盒倍")), dtype=np.uint32)
@@ -44,6 +45,18 @@ def contradict(one: Any, other: Any) -> Any:
         return False
     _explain(other, others, extra, one, numbers, lacking)
     return np.any(lacking) and np.any(extra)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def numbers_key(points: Any) -> Any:
+    """A hash of the numbers of a text, the same in every order; never negative."""
+    key = np.uint64(0)
+    for number in _numbers(points):
+        each = np.uint64(1)
+        for place in range(number[0], number[1]):
+            each = mix(each ^ np.uint64(_value(points[place] & POINT)))
+        key += each
+    return np.int64(mix(key) >> np.uint64(1))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

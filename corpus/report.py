@@ -17,6 +17,7 @@ from corpus.differences import Piece, differences
 from corpus.duplicates import DUPLICATES, Duplicate
 from corpus.records import Dialogue
 from corpus.sets import DIALOGUES, REJECTS, SAMPLES, StageResult, read_some
+from corpus.turns import spoken
 from foundation import plots
 from foundation.jsonl import read_records
 from foundation.manifest import read_manifest
@@ -29,7 +30,6 @@ EXCERPT = 160
 UNKNOWN = "unknown"
 
 NAMES = {"import": "read", "deidentify": "de-identify", "dedup": "deduplicate"}
-_SPEAKERS = {"user": "患", "assistant": "医", "system": "系统"}
 _AFTER_DEIDENTIFICATION = {"filter": "deidentify", "dedup": "filter", "match": "dedup"}
 
 
@@ -206,12 +206,8 @@ def _samples(results: Iterable[StageResult], work: Path) -> Iterator[tuple[str, 
 
 
 def _excerpt(dialogue: Dialogue) -> str:
-    text = _spoken(dialogue)
+    text = spoken(dialogue)
     return text if len(text) <= EXCERPT else text[:EXCERPT] + "……"
-
-
-def _spoken(dialogue: Dialogue) -> str:
-    return "\n".join(f"{_SPEAKERS[message.role]}：{message.content}" for message in dialogue.messages)
 
 
 def _side_by_side(rows: Sequence[Duplicate], work: Path) -> Iterator[tuple[Markup, Markup, Markup]]:
@@ -224,7 +220,7 @@ def _side_by_side(rows: Sequence[Duplicate], work: Path) -> Iterator[tuple[Marku
     for row in chosen:
         keeper, other = (found.get(name) for name in (row.keeper, _other(row)))
         if keeper is not None and other is not None:
-            left, right = differences(_spoken(keeper), _spoken(other))
+            left, right = differences(spoken(keeper), spoken(other))
             told = f"{row.similarity:.2f}\n{row.reason}\n{row.keeper}\n{_other(row)}"
             yield Markup("<small>{}</small>").format(told), _marked(left), _marked(right)
 

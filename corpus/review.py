@@ -14,17 +14,16 @@ import pyarrow.compute as pc
 from corpus.dedup import check_threshold, sort_out
 from corpus.differences import Piece, differences
 from corpus.duplicates import DUPLICATES, NEAR_MISSES, REMOVED, STAGE, Duplicate, NearMiss
-from corpus.records import Dialogue
 from corpus.sets import KIND, SetWriter, StageResult, plan_step, read_some, run_step
 from corpus.shards import cores
 from corpus.signatures import Shelf, Signatures, read_signatures
-from corpus.stock import Others, stocked
+from corpus.stock import ALONE, Others, stocked
+from corpus.turns import spoken
 from foundation.errors import ZhongjingError
 from foundation.jsonl import read_records
 from foundation.manifest import read_manifest
 
 SHOWN = 20
-_SPEAKERS = {"user": "患", "assistant": "医", "system": "系统"}
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -62,7 +61,7 @@ def side_by_side(folder: Path, pairs: Collection[Pair]) -> Iterator[str]:
         if keeper is None or other is None:
             yield "  (the keeper is in the version or test set that this was compared with)"
             continue
-        left, right = differences(_spoken(keeper), _spoken(other))
+        left, right = differences(spoken(keeper), spoken(other))
         yield from _marked(left, "[-", "-]")
         yield "  ---"
         yield from _marked(right, "{+", "+}")
@@ -74,7 +73,7 @@ def review(
     *,
     threshold: float | None = None,
     restore: Collection[str] = (),
-    others: Others = Others(),  # noqa: B008
+    others: Others = ALONE,
     threads: int | None = None,
 ) -> StageResult:
     """Decide anew what the deduplicated set `folder` left out, and write the outcome to `out`.
@@ -145,10 +144,6 @@ def _in_order_of_shelves(shelves: list[Shelf]) -> Signatures:
     removed = [name for batch in shelves[1].batches(["id"]) for name in batch.column("id").to_pylist()]
     gone = pc.is_in(stored.ids, value_set=pa.array(removed, pa.string())).to_numpy(zero_copy_only=False)
     return stored.at(np.concatenate((np.flatnonzero(~gone), np.flatnonzero(gone))))
-
-
-def _spoken(dialogue: Dialogue) -> str:
-    return "\n".join(f"{_SPEAKERS[message.role]}：{message.content}" for message in dialogue.messages)
 
 
 def _marked(pieces: Collection[Piece], begin: str, end: str) -> Iterator[str]:

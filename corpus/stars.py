@@ -12,12 +12,14 @@ from numba import njit
 from corpus.candidates import Groups, Numbers
 from corpus.comparable import PATIENT, Offsets, Points
 from corpus.minhash import Sketches, agreement, count_grams, gram_at, mix
-from corpus.numbers import contradict
+from corpus.numbers import contradict, numbers_key
 
 OWN_QUESTION = 0.25
 MIN_QUESTION = 8
 NEAR_MISS = 0.1
+PATIENCE = 16
 NONE, NUMBERS, QUESTIONS = 0, 1, 2
+SEEN, GRAMS, ASKED, FLAGS, NUMBERED = range(5)
 
 
 class Stars(msgspec.Struct, frozen=True):
@@ -77,7 +79,9 @@ def find_stars(wave: Wave, groups: Groups, sketches: Sketches, rules: Rules, par
     """Greedy stars in some parts of a wave: the best that is still there removes what is like it, and so on.
 
     A pair whose numbers contradict each other, or whose patients say different things before the same answer, is
-    flagged and stays. The result does not depend on how parts are shared among threads.
+    flagged and stays; one flagged beside `PATIENCE` others is from then on compared only with those that have the very
+    same numbers, so that a template with numbers of its own in every copy does not cost every pair. The result does
+    not depend on how parts are shared among threads.
     """
     _stars(
         (wave.documents, wave.parts, wave.places, wave.points, wave.offsets),
@@ -156,24 +160,6 @@ def _patients(points: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _questions_differ(one: Any, other: Any) -> Any:
-    """Whether the patients' words, where there are enough, have less than `OWN_QUESTION` of the shorter's in common."""
-    mine, theirs = _patients(one), _patients(other)
-    if min(len(mine), len(theirs)) < MIN_QUESTION:
-        return False
-    table, marks = _new_table(len(mine))
-    own = _fill(table, mine)
-    return _shared(table, marks, 0, theirs) < OWN_QUESTION * min(own, _different(theirs))
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _why_not(one: Any, other: Any) -> Any:
-    if contradict(one, other):
-        return NUMBERS
-    return QUESTIONS if _questions_differ(one, other) else NONE
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _text(wave: Any, place: Any) -> Any:
     _, _, _, points, offsets = wave
     return points[offsets[place] : offsets[place + 1]]
@@ -185,53 +171,98 @@ def _stars(wave: Any, groups: Any, sketches: Any, rules: Any, parts: Any, stars:
     keeper = stars[0]
     for part in range(parts[0], parts[1]):
         first, last = begins[part], begins[part + 1]
-        seen, different = np.full(last - first, -1), np.full(last - first, -1)
+        notes = np.full((5, last - first), -1)
+        notes[FLAGS] = 0
         for place in range(first, last):
             if keeper[place] == place:
-                _star(wave, groups, sketches, rules, stars, place, first, seen, different)
+                _star(wave, groups, sketches, rules, stars, place, first, notes)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _star(
-    wave: Any, groups: Any, sketches: Any, rules: Any, stars: Any, place: Any, first: Any, seen: Any, different: Any
-) -> None:
+def _star(wave: Any, groups: Any, sketches: Any, rules: Any, stars: Any, place: Any, first: Any, notes: Any) -> None:
     """Compare what stays at `place` with all of lower rank that it meets and that are still there."""
     documents, _, places, _, _ = wave
     members, starts, group_of, of_document = groups
-    _, least, _, frozen = rules
+    _, least, tests, frozen = rules
     keeper, document = stars[0], documents[place]
     own = _text(wave, place)
     table, marks = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64)
+    asked = _patients(own)
+    questions, answered = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64)
     for at in range(of_document[document], of_document[document + 1]):
         group = group_of[at]
         for member in members[starts[group] : starts[group + 1]]:
             other = places[member]
-            if other <= place or member < frozen or seen[other - first] == place or keeper[other] != other:
+            if other <= place or member < frozen or notes[SEEN, other - first] == place or keeper[other] != other:
                 continue
-            seen[other - first] = place
+            notes[SEEN, other - first] = place
+            if document >= tests and _surely_differ(wave, notes, place, other, first):
+                continue
             if agreement(sketches, document, member) < least:
                 continue
             if not len(table):
                 table, marks = _new_table(len(own))
-                different[place - first] = _fill(table, own)
+                notes[GRAMS, place - first] = _fill(table, own)
+                questions, answered = _new_table(len(asked))
+                notes[ASKED, place - first] = _fill(questions, asked)
             theirs = _text(wave, other)
-            if different[other - first] < 0:
-                different[other - first] = _different(theirs)
-            shared = _shared(table, marks, other, theirs)
-            alike = shared / (different[place - first] + different[other - first] - shared)
-            _judge(rules, stars, place, document, own, other, theirs, alike)
+            differ = document >= tests and _questions_differ(
+                questions, answered, len(asked), theirs, place, other, first, notes
+            )
+            if differ and notes[FLAGS, other - first] >= PATIENCE:
+                continue
+            alike = _similarity(table, marks, theirs, place, other, first, notes)
+            why = NONE
+            if document >= tests and alike >= rules[0]:
+                why = NUMBERS if contradict(own, theirs) else QUESTIONS if differ else NONE
+            notes[FLAGS, other - first] += why != NONE
+            _judge(rules[0], stars, place, other, alike, why)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _judge(rules: Any, stars: Any, place: Any, document: Any, own: Any, other: Any, theirs: Any, alike: Any) -> None:
-    threshold, _, tests, _ = rules
+def _similarity(table: Any, marks: Any, theirs: Any, place: Any, other: Any, first: Any, notes: Any) -> Any:
+    if notes[GRAMS, other - first] < 0:
+        notes[GRAMS, other - first] = _different(theirs)
+    shared = _shared(table, marks, other, theirs)
+    return shared / (notes[GRAMS, place - first] + notes[GRAMS, other - first] - shared)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _questions_differ(
+    table: Any, marks: Any, length: Any, theirs: Any, place: Any, other: Any, first: Any, notes: Any
+) -> Any:
+    """Whether the patients' words, where there are enough, have less than `OWN_QUESTION` of the shorter's in common."""
+    asked = _patients(theirs)
+    if min(length, len(asked)) < MIN_QUESTION:
+        return False
+    if notes[ASKED, other - first] < 0:
+        notes[ASKED, other - first] = _different(asked)
+    shorter = min(notes[ASKED, place - first], notes[ASKED, other - first])
+    return _shared(table, marks, other, asked) < OWN_QUESTION * shorter
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _surely_differ(wave: Any, notes: Any, place: Any, other: Any, first: Any) -> Any:
+    """Whether a dialogue flagged often enough has other numbers than the one at `place`."""
+    if notes[FLAGS, other - first] < PATIENCE:
+        return False
+    return _key(wave, notes, place, first) != _key(wave, notes, other, first)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _key(wave: Any, notes: Any, place: Any, first: Any) -> Any:
+    if notes[NUMBERED, place - first] < 0:
+        notes[NUMBERED, place - first] = numbers_key(_text(wave, place))
+    return notes[NUMBERED, place - first]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _judge(threshold: Any, stars: Any, place: Any, other: Any, alike: Any, why: Any) -> None:
     keeper, similarity, beside, flagged, reason, missed, nearly = stars
     if alike < threshold:
         if alike >= threshold - NEAR_MISS and alike > nearly[other]:
             missed[other], nearly[other] = place, alike
-        return
-    why = NONE if document < tests else _why_not(own, theirs)
-    if why == NONE:
+    elif why == NONE:
         keeper[other], similarity[other] = place, alike
     elif alike > flagged[other]:
         beside[other], flagged[other], reason[other] = place, alike, why

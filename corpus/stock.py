@@ -34,6 +34,9 @@ class Others(msgspec.Struct, frozen=True, omit_defaults=True):
         return found
 
 
+ALONE = Others()
+
+
 class Stock(msgspec.Struct, frozen=True):
     """Shelves of dialogues and their signatures, in the same order.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from corpus.records import Message
+from corpus.records import Dialogue, Message
 
+_SPEAKERS = {"user": "患", "assistant": "医", "system": "系统"}
 _NOISE = re.compile(r"[^\w]+|_")
 _WHO = "医生|大夫|医师|主任|老师|专家|您|你|真的|非常|十分|太|很|多|啊|呀|啦|了|哦|哈|呢|咯|喽|嘞|哇|嘛|吧|亲|的"
 _GREETING = "(?:您|你|大家|医生|大夫)好|(?:早上|上午|中午|下午|晚上)好|早安|hello|hi|hey|哈喽|嗨|在吗|在不在|在么|好"
@@ -59,6 +60,11 @@ _ASKS_PLAINLY = re.compile(
 )
 _ANSWERED = re.compile("^(?:嗯|恩|好|哦|行|是|对|谢|感谢|明白|知道|了解|收到)")
 _INQUIRY = re.compile(r"[?？]|[吗呢么][。！!\s]*$|有没有|是不是|多久了|多长时间")
+
+
+def spoken(dialogue: Dialogue) -> str:
+    """A dialogue to be read by a person: a turn a line, 患： before the patient's, 医： before the doctor's."""
+    return "\n".join(f"{_SPEAKERS[message.role]}：{message.content}" for message in dialogue.messages)
 
 
 def is_courtesy(text: str) -> bool:
