@@ -10,6 +10,7 @@ from typing import NamedTuple
 from kg.graph import KnowledgeGraph
 from kg.normalise import normalise_all
 from kg.records import EntityType, Match
+from kg.roles import second_types
 
 MAX_LINKED = 40
 _MIN_DIGITS = 3
@@ -33,6 +34,8 @@ def names_of(graph: KnowledgeGraph) -> dict[str, tuple[Name, ...]]:
     kinds = dict(zip(graph.names, graph.types(), strict=True))
     names: dict[str, tuple[Name, ...]] = {}
     _offer(names, kinds, (Name(entity, kind, "exact") for entity, kind in kinds.items()))
+    second = {graph.names[number]: kind for number, kind in second_types(graph).items()}
+    _offer(names, second, (Name(entity, kind, "exact") for entity, kind in second.items()))
     aliases = [(alias, entity) for alias, entity in graph.alias_pairs() if not _is_fragment(alias, entity)]
     meant = (Name(entity, kinds[entity], "alias") for _, entity in aliases)
     _offer(names, [alias for alias, _ in aliases], meant)
