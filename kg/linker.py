@@ -21,7 +21,7 @@ from kg.senses import fitting
 from kg.spellings import Name, names_of
 
 BLOCK = 16_000
-_WARM = 20_000
+_WARM, _MANY = 20_000, 20_000
 _KINDS: dict[EntityType, int] = {
     **dict.fromkeys(("drug", "examination", "treatment", "food", "ingredient"), TAKEN),
     **dict.fromkeys(("department", "group", "body_part"), NEUTRAL),
@@ -90,7 +90,8 @@ class EntityLinker:
         spans = self._exact(plain)
         scores = np.ones(len(spans))
         if self._fuzzy is not None:
-            spans, scores = _with_fuzzy(plain, spans, self._fuzzy, compiled)
+            many = len(self._patterns) > _MANY
+            spans, scores = _with_fuzzy(plain, spans, self._fuzzy, compiled or many)
         marked = np.column_stack([spans[:, :2], self._kinds[spans[:, 2]]])
         flags = statuses(plain.codes, marked, compiled=compiled)
         if self._overlapping is not None:
