@@ -20,7 +20,7 @@ from kg.sounds import syllables
 
 THRESHOLD = 0.75
 _SPOKEN = 3
-_READ, _COMPARED, _NEAR_SIZE = 40_000, 4_000, 2
+_READ, _NEAR_SIZE, _FEWER = 40_000, 2, 2
 _LONGEST_STRETCH = 1_000
 _STRETCH = re.compile("[0-9a-z\u3400-\u9fff+α-ω-]{3,}")
 
@@ -80,7 +80,7 @@ class FuzzyNames:
         return alike[0] if len(alike) == 1 else max(alike, key=lambda number: self._nearness(query, number))
 
     def _proposed(self, query: str) -> list[int]:
-        """The names of about a query's length that share most pairs with it; the rarest pairs are read."""
+        """The names of about a query's length that share most pairs with it, or nearly; the rarest pairs are read."""
         codes = np.frombuffer(query.encode("utf-32-le", "surrogatepass"), dtype="<u4")
         begins, ends = rows_of(self._index, np.unique(pairs_of(codes)))
         order = np.argsort(ends - begins, kind="stable")
@@ -89,8 +89,7 @@ class FuzzyNames:
         owners = np.concatenate([*rows, np.empty(0, dtype=np.int32)])
         sizes = np.abs(self._sizes[owners] - len(query))
         numbers, shared = np.unique(owners[sizes <= max(_NEAR_SIZE, sizes.min(initial=0))], return_counts=True)
-        best = np.argsort(-shared, kind="stable")[:_COMPARED]
-        return numbers[best].tolist()  # type: ignore[no-any-return]
+        return numbers[shared >= shared.max(initial=0) - _FEWER].tolist()  # type: ignore[no-any-return]
 
     def _nearness(self, query: str, number: int) -> tuple[float, float]:
         """How much alike a query and a name sound, and begin."""
