@@ -12,6 +12,7 @@ import secrets
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import msgspec
@@ -77,9 +78,8 @@ def provider_from_environment() -> Provider | None:
         listed = ", ".join(f"ZHONGJING_OIDC_{name}" for name in names)
         raise ZhongjingError("the identity provider is set by halves", hint=f"set {listed}, or none of them")
     with needs_extra("oidc", "logging in through an identity provider"):
-        import authlib
-        import requests  # noqa: F401
-    del authlib
+        import_module("authlib")
+        import_module("requests")
     return Provider(issuer=values[0], client_id=values[1], client_secret=values[2])
 
 
