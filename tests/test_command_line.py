@@ -17,7 +17,8 @@ PROMISED = """
 demo; kg build; kg stats; kg show; kg link; kg check; corpus import; corpus normalise; corpus deidentify; corpus filter;
 corpus dedup; corpus dedup review; corpus match; corpus freeze; corpus diff; corpus card;
 corpus sample; corpus build; rank create; rank simulate; rank status; export;
-train generate; train reward; train ppo; train compare; serve; worker; db upgrade; user add; user invite; user list; user disable; user enable; trace
+train generate; train reward; train ppo; train compare; serve; worker; db upgrade; user add; user invite; user list;
+user disable; user enable; trace
 """
 HEAVY = ("torch", "transformers", "numpy", "polars", "pyarrow", "numba", "sqlalchemy", "fastapi", "plotly")
 
