@@ -94,12 +94,13 @@ def _accuracy(metrics: RewardMetrics) -> Section:
         f"Kendall tau {tau}。专家之间约 73% 一致，远高于此应当怀疑。Experts agree with each other on about 73 % of "
         "pairs (InstructGPT): much more than that deserves suspicion."
     )
-    blocks = [
-        _shares(held.by_margin, "按专家分歧  by the experts' margin"),
-        _shares(held.by_dimension, "按维度，对单个专家  by dimension, against single experts"),
-        _shares(held.by_department, "按科室  by department"),
-        _shares(held.by_expert, "按专家  by expert"),
-    ]
+    groups = {
+        "按专家分歧  by the experts' margin": held.by_margin,
+        "按维度，对单个专家  by dimension, against single experts": held.by_dimension,
+        "按科室  by department": held.by_department,
+        "按专家  by expert": held.by_expert,
+    }
+    blocks = [_shares(found, heading) for heading, found in groups.items() if found]
     if metrics.without_expert:
         rows: list[tuple[Any, ...]] = [
             (
@@ -145,7 +146,7 @@ def _trust(held: Quality) -> Section:
 
 
 def _told(found: Accuracy) -> str:
-    return f"{found.accuracy:.1%} of {found.pairs}"
+    return f"{found.accuracy:.1%} of {found.pairs}" if found.pairs else "no such pair"
 
 
 def _samples(
