@@ -80,8 +80,9 @@ def build_graph(
             rejects.add(reject)
         for canonical in settled.values():
             gathering.name(canonical)
-        merged = gathering.merge()
-        save_graph(folder, merged, settled)
+        with progress("merging and writing the graph"):
+            merged = gathering.merge()
+            save_graph(folder, merged, settled)
         conflicts = write_records(folder / "conflicts.jsonl", conflicts_of(merged))
         rejects.close()
         counts = {"read": len(gathering), **counts_of(merged, settled), "conflicts": conflicts}
@@ -149,11 +150,14 @@ def _synonym(triple: Triple) -> Alias:
 def _aliases(path: Path | None, entities: Collection[str], rejects: Rejects) -> list[Alias]:
     """The aliases of the map, from alias to canonical name whichever way the file has them."""
     found = []
-    for item in read_aliases(path, name=path.name) if path else ():
-        if isinstance(item, Reject):
-            rejects.add(item)
-        else:
-            found.append(item)
+    with progress("reading the aliases") as bar:
+        for number, item in enumerate(read_aliases(path, name=path.name) if path else (), start=1):
+            if isinstance(item, Reject):
+                rejects.add(item)
+            else:
+                found.append(item)
+            if number % _TICK == 0:
+                bar.advance(_TICK)
     return directed(found, entities)
 
 

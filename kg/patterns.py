@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -51,7 +52,7 @@ _GOES_ON = re.compile(
     "|吃了|服用后|少|不能|不宜|不要|忌|避免|禁|宜|所以|病因|原因|好发)"
 )
 _DRUG_GOES_ON = re.compile("D(?:也|还|一般|主要|常|临床)*(?:可|能|用于|适用|适合|主治|适应|对|是|[FG])")
-_JUST_BEFORE, _LOOK_BACK, _CLAUSE = 4, 8, 40
+_JUST_BEFORE, _LOOK_BACK, _CLAUSE, _BEFORE = 4, 8, 40, 200
 _TWO_NAMES = re.compile("[A-MO-WYZ][^A-MO-WYZ]*[A-MO-WYZ]")
 _ADVISED = re.compile(
     "可以|建议|应|推荐|能|可(?!能)|要|首选|适|开|给|予|请|宜|试|选|就|放心|有效|安全|治|用于|缓解|控制|改善|没.?(?:影响|问题|事)|好|用药|药物"
@@ -98,6 +99,7 @@ def _fitting(skeleton: str) -> Iterator[Phrase]:
         yield from (one for one in phrases() if one.subjects & letters and one.objects & letters)
 
 
+@lru_cache(4)
 def question_start(skeleton: str) -> int:
     """Where the question at the end of a sentence begins; its length where it asks nothing."""
     body = skeleton.rstrip(" \n。")
@@ -118,7 +120,10 @@ def _is_qualified(phrase: Phrase, found: re.Match[str]) -> bool:
         return False
     if phrase.relations[0] == INDICATION:
         return not _is_advised(found) or condition.search(found[0]) is not None
-    before, after = skeleton[:start], skeleton[found.end() :].partition(",")[0]
+    before, after = (
+        skeleton[max(0, start - _BEFORE) : start],
+        skeleton[found.end() : found.end() + _BEFORE].partition(",")[0],
+    )
     if re.search("[A-Z]", before) or _HEAPED.search(found["o"]) or after.startswith(("和", "与", "跟", "及", "或")):
         return True
     return condition.search(before + found[0] + after) is not None

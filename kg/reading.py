@@ -29,7 +29,7 @@ _WHICH = re.compile(
 _ASKS = re.compile("(?:吗|么|呢)?[?\\s]*$")
 _REPLACED = re.compile("(?:代替|替代|而不是|停用?|换掉)[^A-Z,]{0,2}$")
 _LOOK_BACK = 6
-_RECENT = 2
+_RECENT, _REMEMBERED = 2, 6
 _CLAUSE = 90
 _SHORT = 16
 _BOTH = 2
@@ -106,13 +106,14 @@ class Reading:
         found = list(_MEANT.finditer(self._text, start, end))
         if not found:
             return items
-        every = list(items)
+        every, starts = list(items), [item.start for item in items]
         for pronoun in found:
-            taken = any(item.start < pronoun.end() and pronoun.start() < item.end for item in items)
-            before = [item for item in items if item.end <= pronoun.start()]
-            meant = [] if taken else self._meant(pronoun.lastgroup or "any", before, number)
-            span = pronoun.span()
-            every += [msgspec.structs.replace(item, start=span[0], end=span[1]) for item in meant]
+            place = bisect_left(starts, pronoun.end())
+            before = items[max(0, place - _REMEMBERED) : place]
+            if not before or before[-1].end <= pronoun.start():
+                meant = self._meant(pronoun.lastgroup or "any", before, number)
+                span = pronoun.span()
+                every += [msgspec.structs.replace(item, start=span[0], end=span[1]) for item in meant]
         return sorted(every, key=lambda item: item.start)
 
     def _meant(self, kind: str, before: Sequence[Item], number: int) -> list[Item]:
@@ -156,7 +157,7 @@ class Reading:
         for letter in "DF":
             spoken = [item for _, item in sorted(skeleton.items.items()) if item.letter == letter]
             if spoken:
-                self._spoken[letter] = (number, spoken)
+                self._spoken[letter] = (number, spoken[-_REMEMBERED:])
         if len(skeleton.text) <= _SHORT:
             self._plain = number
         if not is_asked:

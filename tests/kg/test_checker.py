@@ -180,3 +180,14 @@ def test_verdicts_are_what_the_graph_says(checker: Checker, graph: KnowledgeGrap
 def test_a_million_characters_in_one_sentence(checker: Checker) -> None:
     assert len(checker.check("孕妇可以吃布洛芬" * 30_000)) >= 30_000
     assert checker.check("好" * 1_000_000) == []
+
+
+LONG = ["肺炎，", "发热、", "它布洛芬，这个病肺炎，", "孕妇不能吃布洛芬，"]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("unit", LONG)
+def test_no_text_takes_longer_than_its_length(checker: Checker, unit: str) -> None:
+    """Read at a cost of its length squared, this would run into the time limit."""
+    text = unit * (25_000 // len(unit))
+    assert all(text[claim.start : claim.end] for claim in checker.check(text))
