@@ -47,6 +47,7 @@ def recipe_of(folder: Path, setting: dict[str, Any], how: str) -> PPORecipe:
         value_adapter=how == "adapters",
         max_new_tokens=setting["tokens"],
         missing_end_score=None,
+        max_grad_norm=1e9,  # TRL's PPO clips no gradient
         learning_rate=setting["learning_rate"] * (0.1 if how == "all" else 1.0),
         log_to=(),
         **{

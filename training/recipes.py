@@ -182,6 +182,7 @@ class PPORecipe(RunOptions, kw_only=True, frozen=True):
     held_out: Annotated[OpenShare, _help("share of prompts kept for the evaluation, whole dialogues")] = 0.25
     samples: Annotated[Count, _help("answers per held-out prompt, before and after")] = 4
 
+    checkpoint_every: Annotated[Count, _help("iterations between checkpoints")] = 5
     iterations: Annotated[Count, _help("rollouts, each followed by `epochs` of updates")] = 100
     episodes: Annotated[Count, _help("answers per rollout, over all processes")] = 64
     epochs: Annotated[Count, _help("passes over one rollout")] = 4
