@@ -6,6 +6,7 @@ Texts are joined into blocks of lines, so that many texts share what a call cost
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, pairwise
 
 import numpy as np
@@ -38,8 +39,9 @@ Status = tuple[bool, bool, Experiencer, Temporality]
 
 
 class EntityLinker:
-    """Links texts to a graph. Build it once and use it for many texts, from many threads if you like.
+    """Links texts to a graph. Build it once and use it for many texts, from many threads.
 
+    A pickled one builds itself anew where it is loaded.
     `fuzzy` also looks for misspelt names where no exact one stands (`阿莫西林胶襄`), `threshold` is their least score;
     `nested` also gives the names inside longer ones (`肝癌` in `原发性肝癌`).
     `EntityLinker(graph).link("没有发烧")` gives one mention, negated.
@@ -50,6 +52,7 @@ class EntityLinker:
     ) -> None:
         import daachorse
 
+        self._made_by = partial(EntityLinker, graph, fuzzy=fuzzy, nested=nested, threshold=threshold)
         by_pattern = names_of(graph)
         self._patterns = sorted(by_pattern)
         self._numbers = {pattern: number for number, pattern in enumerate(self._patterns)}
@@ -62,6 +65,9 @@ class EntityLinker:
         self._automaton = _automaton(self._patterns, daachorse.MATCH_KIND_LEFTMOST_LONGEST)
         self._overlapping = _automaton(self._patterns, daachorse.MATCH_KIND_STANDARD) if nested else None
         self._seen = 0
+
+    def __reduce__(self) -> tuple[Callable[[], EntityLinker], tuple[()]]:
+        return self._made_by, ()
 
     def link(self, text: str) -> list[Mention]:
         """The mentions of a text from left to right; none in a text without names.

@@ -1,6 +1,8 @@
 """Names in text: spans, longest first, and what must not be taken for one."""
 
+import pickle
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -136,6 +138,15 @@ def test_the_compiled_reading_is_the_plain_one(graph: KnowledgeGraph, text: str)
     plain = normalise(text)
     spans = _shared(graph)._exact(plain)
     assert statuses(plain.codes, spans, compiled=True).tolist() == statuses(plain.codes, spans, compiled=False).tolist()
+
+
+def test_threads_and_pickled_linkers_agree(graph: KnowledgeGraph) -> None:
+    texts = [f"没有发烧{number}天，急性扁挑体炎，我妈有高血压" for number in range(200)]
+    linker = _shared(graph, fuzzy=True)
+    expected = list(linker.link_all(texts))
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(linker.link, texts)) == expected
+    assert list(pickle.loads(pickle.dumps(linker)).link_all(texts)) == expected
 
 
 @pytest.mark.parametrize(
