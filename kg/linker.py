@@ -98,6 +98,8 @@ class EntityLinker:
         if self._fuzzy is not None:
             many = len(self._patterns) > _MANY
             spans, scores = _with_fuzzy(plain, spans, self._fuzzy, compiled or many)
+        if not len(spans):
+            return ([] for _ in texts)
         marked = np.column_stack([spans[:, :2], self._kinds[spans[:, 2]]])
         flags = statuses(plain.codes, marked, compiled=compiled)
         if self._overlapping is not None:
