@@ -20,7 +20,7 @@ from kg.sounds import syllables
 
 THRESHOLD = 0.75
 _SPOKEN = 3
-_READ, _NEAR_SIZE, _FEWER = 40_000, 2, 2
+_READ, _NEAR_SIZE, _FEWER = 20_000, 2, 2
 _LONGEST_STRETCH = 1_000
 _STRETCH = re.compile("[0-9a-z\u3400-\u9fff+α-ω-]{3,}")
 
@@ -99,7 +99,7 @@ class FuzzyNames:
     def _slips(self, text: str, rows: Iterable[tuple[int, int, int]]) -> Iterator[Near]:
         for start, end, number in rows:
             slip = Slip(text, start, end, self._names[number])
-            if slip.is_in_letters(coined=self._coined[number]) and not any(map(self._is_word, slip.pairs())):
+            if slip.is_in_letters(coined=self._coined[number]) and not self._makes_word(slip):
                 yield Near(start, end, number, slip.score())
 
     def _heard(self, text: str, codes: Codes, start: int, end: int) -> Iterator[Near]:
@@ -107,8 +107,11 @@ class FuzzyNames:
         for first, last, sound in self._hear(heard):
             for number in self._spoken[self._sounds[sound]]:
                 slip = Slip(text, start + first, start + last, self._names[number])
-                if slip.is_in_sound() and not any(map(self._is_word, slip.pairs())):
+                if slip.is_in_sound() and not self._makes_word(slip):
                     yield Near(start + first, start + last, number, slip.score())
+
+    def _makes_word(self, slip: Slip) -> bool:
+        return slip.runs_on() or any(map(self._is_word, slip.pairs()))
 
     def _is_word(self, pair: str) -> bool:
         """Whether two characters stand together in everyday words, in a name, or as a number and what it counts."""

@@ -68,6 +68,11 @@ class Slip:
                 if len(pair) == 2:
                     yield pair
 
+    def runs_on(self) -> bool:
+        """Whether the last letter makes an everyday word with what follows: 肝功能损|害."""
+        end = self._start + len(self.window)
+        return self._text[end - 1 : end + 1] in everyday_words()
+
     def score(self) -> float:
         """1 - slips / length, where a letter that sounds alike is half a slip."""
         costs = (
