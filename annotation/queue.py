@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from annotation.base import now
-from annotation.decisions import Queue, Ranking, Submission
+from annotation.decisions import Queue, Ranking
 from annotation.guideline import Guideline, guideline_of
 from annotation.models import Assignment, Campaign, Task
 from annotation.ranking import own_assignment
@@ -111,19 +111,10 @@ def done_today(session: Session, expert_id: int) -> int:
 def open_sheet(session: Session, assignment_id: int, expert_id: int, *, ahead_of: int | None = None) -> Sheet:
     """What the page shows. The first opening is noted, so that time on task has a bound of our own; but not where it
     is only fetched in advance, while the assignment `ahead_of` is still on show."""
-    assignment = own_assignment(session, assignment_id, expert_id)
+    task = joinedload(Assignment.task).selectinload(Task.responses)
+    assignment = own_assignment(session, assignment_id, expert_id, task, selectinload(Assignment.submissions))
     if assignment.opened_at is None and ahead_of is None:
         assignment.opened_at = now()
-    query = (
-        select(Assignment)
-        .where(Assignment.id == assignment_id)
-        .options(
-            joinedload(Assignment.task).selectinload(Task.responses),
-            selectinload(Assignment.submissions),
-            selectinload(Assignment.rankings),
-        )
-    )
-    assignment = session.scalars(query).one()
     campaign = assignment.campaign
     own = (Queue.expert_id == expert_id) & (Queue.campaign_id == campaign.id)
     queue = session.scalars(select(Queue).where(own)).one()
@@ -141,20 +132,8 @@ def open_sheet(session: Session, assignment_id: int, expert_id: int, *, ahead_of
         closed=campaign.closed_at is not None,
         prompt=msgspec.convert(assignment.task.prompt, Prompt),
         cards=[Card(label, texts[output_id]) for label, output_id in assignment.shown],
-        earlier=_earlier(assignment),
+        earlier=_earlier(session, assignment),
     )
-
-
-def elapsed_since(session: Session, assignment: Assignment) -> float | None:
-    """Seconds since the expert opened this task or finished another one, whichever came later: what her time on task
-    cannot exceed. None where neither was seen."""
-    finished = session.scalar(
-        select(func.max(Assignment.completed_at)).where(
-            Assignment.expert_id == assignment.expert_id, Assignment.id != assignment.id
-        )
-    )
-    seen = [moment for moment in (assignment.opened_at, finished) if moment]
-    return max(0.0, (now() - max(seen)).total_seconds()) if seen else None
 
 
 def _next_in(session: Session, expert_id: int, campaign_id: int, besides: Collection[int] = ()) -> int | None:
@@ -167,17 +146,17 @@ def _next_in(session: Session, expert_id: int, campaign_id: int, besides: Collec
     return session.scalar(select(Assignment.id).where(*waiting).order_by(Assignment.position).limit(1))
 
 
-def _earlier(assignment: Assignment) -> Earlier | None:
+def _earlier(session: Session, assignment: Assignment) -> Earlier | None:
     if not assignment.submissions:
         return None
-    newest: Submission = assignment.submissions[-1]
+    newest = assignment.submissions[-1]
     number = {output_id: place for place, (_, output_id) in enumerate(assignment.shown, start=1)}
-    rankings: list[Ranking] = [ranking for ranking in assignment.rankings if ranking.version == newest.version]
+    own = (Ranking.assignment_id == assignment.id) & (Ranking.version == newest.version)
     return Earlier(
         version=newest.version,
         verdict=newest.verdict,
         orders={
             ranking.dimension: [sorted(number[output_id] for output_id in tier) for tier in ranking.tiers]
-            for ranking in rankings
+            for ranking in session.scalars(select(Ranking).where(own))
         },
     )

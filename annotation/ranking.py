@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.sql.base import ExecutableOption
 
 from annotation.base import now
 from annotation.decisions import DANGERS, REASONS, VERDICTS, Flag, Queue, Ranking, Submission
@@ -49,12 +50,12 @@ def submit(
     decision: Decision,
     key: str,
     seconds: float,
-    elapsed: float | None = None,
+    watched: bool = False,
 ) -> Submission:
     """Store a decision as the next version of this assignment.
 
     The same `key` with the same content returns what is stored; with other content it is a conflict. `seconds` is
-    time on task, `elapsed` what our own clock saw pass.
+    time on task, which is bounded by what our own clock saw pass where the expert was `watched`.
     """
     assignment = own_assignment(session, assignment_id, expert_id, lock=True)
     decided = _decode(decision, dict(assignment.shown), assignment.campaign.dimensions)
@@ -64,9 +65,10 @@ def submit(
         return _same(session, stored, assignment_id, decided)
     if assignment.campaign.closed_at is not None:
         raise ConflictError("closed", "this campaign is closed")
+    elapsed = elapsed_since(session, assignment) if watched else None
     submission = _submission(session, assignment, decided)
     submission.key = key
-    submission.seconds = round(min(seconds, LONGEST_SECONDS), 3)
+    submission.seconds = round(min(seconds, LONGEST_SECONDS if elapsed is None else elapsed), 3)
     submission.elapsed = None if elapsed is None else round(elapsed, 3)
     session.add(submission)
     session.add_all(_rankings(submission, decided.orders))
@@ -75,17 +77,32 @@ def submit(
     return submission
 
 
-def own_assignment(session: Session, assignment_id: int, expert_id: int, *, lock: bool = False) -> Assignment:
-    """An assignment with its campaign, for its own expert alone: to anyone else it does not exist."""
+def own_assignment(
+    session: Session, assignment_id: int, expert_id: int, *loaded: ExecutableOption, lock: bool = False
+) -> Assignment:
+    """An assignment with its campaign and what is `loaded` beside it, for its own expert alone: to anyone else it does
+    not exist."""
     query = (
         select(Assignment)
         .where(Assignment.id == assignment_id, Assignment.expert_id == expert_id)
-        .options(joinedload(Assignment.campaign))
+        .options(joinedload(Assignment.campaign), *loaded)
     )
     assignment = session.scalar(query.with_for_update(of=Assignment) if lock else query)
     if assignment is None:
         raise NotFoundError("no_assignment", "there is no such task for this expert")
     return assignment
+
+
+def elapsed_since(session: Session, assignment: Assignment) -> float | None:
+    """Seconds since the expert opened this task or finished another one, whichever came later: what her time on task
+    cannot exceed. None where neither was seen."""
+    finished = session.scalar(
+        select(func.max(Assignment.completed_at)).where(
+            Assignment.expert_id == assignment.expert_id, Assignment.id != assignment.id
+        )
+    )
+    seen = [moment for moment in (assignment.opened_at, finished) if moment]
+    return max(0.0, (now() - max(seen)).total_seconds()) if seen else None
 
 
 def decode_tiers(tiers: Sequence[Sequence[str]], shown: Mapping[str, str]) -> Tiers:

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from annotation.campaigns import DAILY_GOAL
 from annotation.decisions import DANGERS, REASONS
 from annotation.people import record
-from annotation.queue import done_today, elapsed_since, next_assignment, open_sheet, progress_of, recent
-from annotation.ranking import LONGEST_REWRITE, LONGEST_SECONDS, Decision, Verdict, own_assignment, submit
+from annotation.queue import done_today, next_assignment, open_sheet, progress_of, recent
+from annotation.ranking import LONGEST_REWRITE, LONGEST_SECONDS, Decision, Verdict, submit
 from annotation.web.view import page
 from annotation.web.visitor import Person, database_of
 from corpus.records import Dimension
@@ -107,15 +107,14 @@ def sheet(request: Request, visitor: Person, assignment_id: AssignmentId, ahead_
 def submit_decision(request: Request, visitor: Person, assignment_id: AssignmentId, sent: Sent) -> Stored:
     """Store a decision. The answer is sent when it is safely in the database."""
     with database_of(request).write() as session:
-        elapsed = elapsed_since(session, own_assignment(session, assignment_id, visitor.id))
         submission = submit(
             session,
             assignment_id=assignment_id,
             expert_id=visitor.id,
             decision=sent.decision(),
             key=f"{visitor.id}/{sent.key}",
-            seconds=sent.seconds if elapsed is None else min(sent.seconds, elapsed),
-            elapsed=elapsed,
+            seconds=sent.seconds,
+            watched=True,
         )
         record(session, visitor.id, submission.verdict, f"assignment:{assignment_id}")
         following = next_assignment(session, visitor.id)

@@ -135,13 +135,14 @@ def _fill() -> None:
     """Queues as they stand, and a submission for the rankings of one version, which then came one by one."""
     op.execute(
         "INSERT INTO queues (expert_id, campaign_id, total, done) "
-        "SELECT expert_id, campaign_id, count(*), count(completed_at) FROM assignments GROUP BY expert_id, campaign_id"
+        "SELECT expert_id, campaign_id, count(*), count(completed_at) FROM assignments "
+        "GROUP BY expert_id, campaign_id ORDER BY expert_id, campaign_id"
     )
     op.execute(
         "INSERT INTO submissions "
         "(assignment_id, version, key, verdict, none_acceptable, seconds, guideline_version, created_at) "
         "SELECT assignment_id, version, min(key), 'ranked', false, max(seconds), min(guideline_version), "
-        "max(created_at) FROM rankings GROUP BY assignment_id, version"
+        "max(created_at) FROM rankings GROUP BY assignment_id, version ORDER BY assignment_id, version"
     )
 
 
