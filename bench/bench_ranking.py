@@ -185,20 +185,25 @@ def mark_half_done(url: str, name: str) -> None:
 @contextmanager
 def serving(url: str) -> Iterator[int]:
     """The service in a process of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "zhongjing", "serve", "--port", str(port), "--database", url]
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        _wait_for(port)
+        wait_for(port)
         yield port
     finally:
         server.terminate()
         server.wait()
 
 
-def _wait_for(port: int) -> None:
-    for _ in range(300):
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def wait_for(port: int, seconds: int = 30) -> None:
+    """Until something listens there."""
+    for _ in range(10 * seconds):
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.1)
