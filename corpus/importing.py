@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def import_files(
     called = [_printable(name) for name in (names if names is not None else (path.as_posix() for path in files))]
     if len(called) != len(files) or not files:
         raise ZhongjingError("one name for each file is needed, and at least one file")
-    if len({path.resolve() for path in files}) < len(files):
+    if len({os.path.realpath(path) for path in files}) < len(files):
         raise ZhongjingError("a file is given twice", hint="name every file once")
     inputs = [entry_of(path, name) for path, name in zip(files, called, strict=True) if _is_readable(path)]
     plan = Plan(stage=STAGE, inputs=inputs, parameters={})

@@ -101,7 +101,11 @@ def _shards_of(plan: Plan, parts: Sequence[Part], folder: Path) -> Iterator[None
         except BlockingIOError as error:
             raise ZhongjingError("another run is writing this set", where=folder, hint="wait for it to end") from error
         _make_room(plan, parts, folder)
-        yield
+        try:
+            yield
+        finally:
+            if folder.is_dir() and not any(entry.is_dir() for entry in folder.iterdir()):
+                shutil.rmtree(folder)
     finally:
         os.close(handle)
 

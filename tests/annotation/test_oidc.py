@@ -250,9 +250,7 @@ def test_a_code_works_once_and_for_the_browser_that_asked(app, browser):
 
 def test_a_provider_that_is_away_is_said(url):
     provider = Provider(issuer="http://127.0.0.1:9", client_id=CLIENT, client_secret=SECRET)
-    other = create_app(
-        Settings(database_url=app.state.database.url.render_as_string(hide_password=False), provider=provider)
-    )
+    other = create_app(Settings(database_url=url, provider=provider))
     with TestClient(other, headers={"accept": "application/json"}) as client:
         response = client.get("/login/oidc")
     assert (response.status_code, response.json()["reason"]) == (502, "oidc")
