@@ -1,4 +1,4 @@
-"""Commands of this room."""
+"""Commands of this room: the steps of curation, from raw files to a matched set."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ from typing import Annotated
 
 import typer
 
+from corpus import versions_cli
+from corpus.versions_cli import OptionalGraph, Processes, Source
 from foundation.cli import group, say, warn
 from foundation.errors import ZhongjingError
 
 UNREAD = 1
 
-Source = Annotated[Path, typer.Argument(metavar="IN", help="Folder of a dialogue set.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write the new dialogue set to.")]
 Threshold = Annotated[float, typer.Option(help="Jaccard similarity of 3-gram sets from which two are copies.")]
-OptionalGraph = Annotated[Path | None, typer.Option("--graph", help="Folder of a built knowledge graph.")]
-
-Processes = Annotated[
-    int | None, typer.Option("--processes", min=1, help="Processes to use; as many as cores if left out.")
-]
 OptionalTagger = Annotated[
     str | None, typer.Option("--tagger", help="Find more names with a tagger: lac (pip install 'zhongjing[deid]').")
 ]
@@ -29,14 +25,15 @@ corpus = group("Consultations from raw files to frozen versions and prompts.")
 
 def add_commands(app: typer.Typer) -> None:
     """Mount this room's commands."""
+    versions_cli.add_commands(app, corpus)
     app.add_typer(corpus, name="corpus")
-    app.command("trace")(trace_id)
 
 
 @corpus.command("import")
 def import_raw(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Raw files of any known format, also gzipped.")],
     out: Out,
+    processes: Processes = None,
 ) -> None:
     """Read raw consultations; format and encoding are found by content.
 
@@ -50,7 +47,7 @@ def import_raw(
     from corpus.sets import REJECTS
 
     faults: list[ZhongjingError] = []
-    result = import_files(files, out, on_fault=faults.append)
+    result = import_files(files, out, on_fault=faults.append, processes=processes)
     say(result.line())
     for fault in faults:
         warn(f"warning: {fault}")
@@ -61,14 +58,14 @@ def import_raw(
 
 
 @corpus.command("normalise")
-def normalise_set(source: Source, out: Out) -> None:
+def normalise_set(source: Source, out: Out, processes: Processes = None) -> None:
     """Bring width, script, punctuation and space to one form and drop platform marks; doses stay as they are.
 
     Example: zhongjing corpus normalise work/import --out work/normalise
     """
     from corpus.normalise import normalise
 
-    say(normalise(source, out).line())
+    say(normalise(source, out, processes=processes).line())
 
 
 @corpus.command("deidentify")
@@ -82,6 +79,7 @@ def deidentify_set(
         typer.Option("--key", help="Key file (made where there is none); the original turns are sealed beside it."),
     ] = None,
     audit: Annotated[bool, typer.Option("--audit", help="Print samples of each kind, with the spans masked.")] = False,
+    processes: Processes = None,
 ) -> None:
     """Replace personal data by surrogates such as [电话1], the same throughout a dialogue.
 
@@ -95,7 +93,7 @@ def deidentify_set(
 
     if key is not None:
         refuse_inside(key, out)
-    say(deidentify(source, out, graph=graph, tagger=tagger).line())
+    say(deidentify(source, out, graph=graph, tagger=tagger, processes=processes).line())
     if key is not None:
         originals = originals_beside(key, out)
         say(f"sealed the original turns of {seal(source, out, key, originals):,} dialogues in {originals}")
@@ -161,6 +159,7 @@ def filter_set(
     report: Annotated[
         bool, typer.Option("--report", help="Print for each reason its count, share and sample ids (never text).")
     ] = False,
+    processes: Processes = None,
 ) -> None:
     """Leave out what teaches nothing, or harm, each for a named reason that is counted and sampled.
 
@@ -172,7 +171,7 @@ def filter_set(
     from corpus.filters import FilterOptions, filter_dialogues
 
     options = FilterOptions(min_chars=min_chars, min_han_share=min_han_share, max_sales_marks=max_sales_marks)
-    result = filter_dialogues(source, out, options=options)
+    result = filter_dialogues(source, out, options=options, processes=processes)
     say(result.line())
     if report:
         for reason, count in sorted(result.rejected.items(), key=lambda item: -item[1]):
@@ -248,104 +247,3 @@ def match_set(
     from corpus.matching import match
 
     say(match(source, graph, out, processes=processes).line())
-
-
-@corpus.command("freeze")
-def freeze_set(
-    source: Source,
-    name: Annotated[str, typer.Option(help="Name of the dataset.")],
-    versions: Annotated[Path, typer.Option("--versions", help="Folder of all versions.")] = Path("versions"),
-    parent: Annotated[list[str] | None, typer.Option(help="Version this one grew from; may be repeated.")] = None,
-    origins: Annotated[
-        Path | None, typer.Option(help="YAML or JSON file with licence and consent of each source.")
-    ] = None,
-) -> None:
-    """Freeze a set as the next version of a dataset, with a card; a version never changes again.
-
-    A file of origins reads: cmtmedqa: {licence: Apache-2.0, consent: "not asked"}. What it does not say is unknown.
-
-    Example: zhongjing corpus freeze work/match --name cmtmedqa --versions versions --origins origins.yaml
-    """
-    from corpus.origins import read_origins
-    from corpus.versions import freeze
-
-    known = read_origins(origins) if origins is not None else None
-    say(freeze(source, versions, name, parents=parent or (), origins=known).line())
-
-
-@corpus.command("diff")
-def diff_versions(
-    old: Annotated[Path, typer.Argument(metavar="A", help="Folder of the older version.")],
-    new: Annotated[Path, typer.Argument(metavar="B", help="Folder of the newer version.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Everything, with all ids, as one JSON object.")] = False,
-) -> None:
-    """Say what was added, removed and changed from one version to another, by department and reason.
-
-    Example: zhongjing corpus diff versions/cmtmedqa-v1 versions/cmtmedqa-v2
-    """
-    from corpus.diff import diff
-    from foundation.jsonl import dump_json
-
-    difference = diff(old, new)
-    for line in [dump_json(difference).decode()] if as_json else difference.lines():
-        say(line)
-
-
-@corpus.command("card")
-def show_card(
-    version: Annotated[Path, typer.Argument(metavar="VERSION", help="Folder of a frozen version.")],
-) -> None:
-    """Show the dataset card of a version, after checking that no file of it has changed since it was frozen.
-
-    Example: zhongjing corpus card versions/cmtmedqa-v1
-    """
-    from corpus.versions import read_card
-
-    say(read_card(version))
-
-
-@corpus.command("sample")
-def sample_version(
-    version: Annotated[Path, typer.Argument(metavar="VERSION", help="Folder of a frozen version (or of a set).")],
-    out: Annotated[Path, typer.Option("--out", help="File to write the prompts to, as JSON lines.")],
-    count: Annotated[int, typer.Option(help="How many prompts.")] = 100,
-    seed: Annotated[int, typer.Option(help="Seed of the draw; the same seed draws the same prompts.")] = 0,
-    graph: OptionalGraph = None,
-) -> None:
-    """Draw prompts in proportion to departments, each ending on the last turn in which the patient asks.
-
-    Example: zhongjing corpus sample versions/cmtmedqa-v1 --out prompts.jsonl --count 100 --seed 7 --graph kg
-    """
-    from corpus.sampling import sample_prompts
-
-    say(sample_prompts(version, out, count=count, seed=seed, graph=graph).line())
-
-
-@corpus.command("build")
-def build_recipe(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe in YAML.")], processes: Processes = None
-) -> None:
-    """Run all steps of a recipe, from raw files to a frozen version and a report; what is complete is reused.
-
-    The recipe has the keys name, inputs, out, and optionally graph, aliases, texts, options (filter, dedup).
-
-    Example: zhongjing corpus build recipe.yaml
-    """
-    from corpus.build import build
-
-    built = build(recipe, processes=processes, on_stage=lambda result: say(result.line()))
-    say(f"version {built.version}, report {built.report}")
-
-
-def trace_id(
-    identity: Annotated[str, typer.Argument(metavar="ID", help="A pair, output, prompt or dialogue.")],
-    root: Annotated[Path, typer.Option(help="Folder to search.")] = Path(),
-) -> None:
-    """Walk from a preference pair, an output, a prompt or a dialogue back to the raw file and line.
-
-    Example: zhongjing trace pair-0123456789abcdef --root demo-run
-    """
-    from corpus.trace import trace
-
-    for line in trace(identity, root):
-        say(line)

@@ -60,9 +60,10 @@ def detect_encoding(path: Path) -> str:
     for mark, encoding in _MARKS:
         if sample.startswith(mark):
             return encoding
-    if wide := _wide_without_mark(sample):
-        return wide
     shares = {encoding: _han_share(sample, encoding) for encoding in ENCODINGS}
+    wide = _wide_without_mark(sample)
+    if wide and _han_share(sample, wide) >= max(shares.values()):
+        return wide
     return "gb18030" if shares["gb18030"] > max(shares["utf-8"], _LEAST_HAN_SHARE) else "utf-8"
 
 
@@ -187,7 +188,8 @@ def _wide_lines(stream: BinaryIO, encoding: str, longest: int | None) -> Iterato
 
 
 def _wide_without_mark(sample: bytes) -> str | None:
-    """UTF-16 that does not say so: in text, ASCII punctuation and digits leave NUL bytes on one side alone."""
+    """UTF-16 that does not say so: in text, ASCII punctuation and digits leave NUL bytes on one side alone,
+    as a NUL character or two in a short text of another encoding do as well."""
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     few = len(sample) // 100
     if max(even, odd) <= few or min(even, odd) > few:

@@ -54,11 +54,12 @@ def detect(path: Path) -> Format:
 
 
 def _first_lines(path: Path, encoding: str) -> list[str]:
-    """The first lines that hold anything, each as far as its first piece goes."""
+    """The first lines that hold anything, each as far as its first piece goes and as far as it decodes."""
     beginnings: dict[int, str] = {}
     for number, piece in islice(numbered_pieces(path, encoding), _LOOKED_AT):
         beginnings.setdefault(number, piece.rstrip("\r\n"))
-    return [text for text in beginnings.values() if text.strip() and UNDECODED not in text]
+    decoded = (text.partition(UNDECODED)[0] for text in beginnings.values())
+    return [text for text in decoded if text.strip()]
 
 
 def _spread_over_lines(filled: list[str]) -> bool:

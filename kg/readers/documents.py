@@ -105,6 +105,8 @@ def _document_items(lines: Sequence[Line], origin: Origin) -> Iterator[Item | Re
     for number in undecodable:
         yield origin.reject("bad_encoding", "this line does not decode", number)
     text = "\n".join("" if isinstance(line, UnicodeDecodeError) else line for _, line in lines)
+    if lines and isinstance(lines[-1][1], UnicodeDecodeError):
+        text += _before(lines[-1][1])
     if _RECORD.match(text):
         yield _strict(None, text, 1, origin)
         return
@@ -120,6 +122,11 @@ def _document_items(lines: Sequence[Line], origin: Origin) -> Iterator[Item | Re
     except _BrokenError as broken:
         line = text.count("\n", 0, broken.at) + 1
         yield origin.reject("bad_json", "the document is cut short or malformed from here on", line)
+
+
+def _before(error: UnicodeDecodeError) -> str:
+    """What stands before the bytes that do not decode: all but a character where a file was cut inside it."""
+    return error.object[: error.start].decode(error.encoding)
 
 
 _REPEATED = "\x00repeated"

@@ -21,6 +21,7 @@ _TYPE_KEYS = ("type", "label", "类型", "类别", "实体类型")
 _QASYSTEM = frozenset(
     {"symptom", "check", "common_drug", "recommand_drug", "acompany", "cure_department", "not_eat", "do_eat"}
 )
+_ONLY_KINDS = ("disease", "drug", "symptom")  # their words stand over records; 手术 may be a subject itself
 _TRIPLE, _PAIR = 3, 2
 
 
@@ -53,7 +54,8 @@ def _shape(key: str | None, value: Any) -> str | None:
         return "nested" if key in _DESCRIPTIONS else None
     if "spo_list" in value or len(places_of(list(value), ENDS)) == _TRIPLE:
         return "spo"
-    if name_in(value) is not None and not all(isinstance(part, dict) for part in value.values()):
+    has_relations = not all(isinstance(part, dict) for part in value.values())
+    if has_relations and (name_in(value) is not None or type_of(key) in _ONLY_KINDS):
         return "record"
     by_kind = key is None and all(type_of(kind) and isinstance(part, list) for kind, part in value.items())
     return "kinds" if by_kind and value else "nested"

@@ -441,6 +441,15 @@ def test_a_file_cut_short_is_rejected_at_the_line_where_it_ends(tmp_path: Path) 
     assert rejects[0].line == len(dialogues) + 1
 
 
+def test_an_array_on_one_line_cut_inside_a_character_gives_its_whole_elements(tmp_path: Path) -> None:
+    path = tmp_path / "raw.json"
+    content = json.dumps([SINGLE[0], SINGLE[0]], ensure_ascii=False).encode()
+    path.write_bytes(content[: content.rindex("芬".encode()) + 1])
+    import_files([path], tmp_path / "out")
+    assert [dialogue.messages[0].content for dialogue in read_dialogues(tmp_path / "out")] == [ASKED]
+    assert [reject.reason for reject in read_rejects(tmp_path / "out" / REJECTS)] == ["truncated"]
+
+
 def test_a_broken_first_line_hides_no_format(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('…cut off"}\n' + dump(MESSAGES), encoding="utf-8")

@@ -170,6 +170,26 @@ def test_a_document_cut_short_gives_what_stands_before_the_cut(write) -> None:
     assert rejects(path) == [("bad_json", 4)]
 
 
+def test_a_one_line_document_cut_inside_a_character_gives_what_stands_before_it(write) -> None:
+    content = '{"痛风": {"临床表现": ["红肿"]}, "肝炎": {"临床表现": ["黄疸"]}}'.encode()
+    path = write(content[: content.index("疸".encode()) + 1], "graph.json")
+    assert triples(path) == [("痛风", "临床表现", "红肿")]
+    assert {line for _, line in rejects(path)} == {1}
+
+
+def test_a_record_without_a_name_is_no_statement_about_its_kind(write) -> None:
+    path = write('{"疾病": [{"名称": "流感", "检查": ["血常规"]}, {"检查": ["胸片"]}]}', "graph.json")
+    assert triples(path) == [("流感", "检查", "血常规")]
+    assert rejects(path) == [("empty_name", 1)]
+    assert triples(write('{"手术": {"并发症": ["感染"]}}', "other.json")) == [("手术", "并发症", "感染")]
+
+
+def test_a_nul_in_a_short_table_costs_its_row(write) -> None:
+    path = write("head,relation,tail\n肺\0炎,临床表现,胸痛\n流感,临床表现,发热\n")
+    assert triples(path) == [("流感", "临床表现", "发热")]
+    assert rejects(path) == [("bad_character", 2)]
+
+
 def test_faults_inside_json_cost_one_item(write) -> None:
     items = ['"a": {"r": ["b"]}', '"a": {"r": ["c"]}', '"n": {"r": [NaN]}', '"s": {"r": ["\\ud800"]}']
     items += ['"k": {"r": ["x"], "r": ["y"]}', '"i": {"r": [7]}', '"z": {"r": ["y"]}']
