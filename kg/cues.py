@@ -84,13 +84,13 @@ def _sections() -> dict[str, list[str]]:
     return sections
 
 
-def _kinds(sections: dict[str, list[str]]) -> dict[str, Cue]:
+def _kinds(sections: dict[str, list[str]]) -> dict[str, int]:
     """The kind of each cue. One listed twice keeps the first; one that ends like a question begins gives way to the
     question: 之前有 to 之前有没有."""
-    kinds: dict[str, Cue] = {" ": Cue.SPACE, "\n": Cue.LINE}
+    kinds: dict[str, int] = {" ": Cue.SPACE, "\n": Cue.LINE}
     for section, words in sections.items():
-        if section in Cue.__members__:
-            kinds |= dict.fromkeys(words, Cue[section]) | kinds
+        if section in Cue._fields:
+            kinds |= dict.fromkeys(words, getattr(Cue, section)) | kinds
     for word in list(kinds):
         for end, asked in _ASKING.items():
             if word.endswith(end):

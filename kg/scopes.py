@@ -6,7 +6,6 @@ function here runs as it is and inside compiled code.
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,59 +17,64 @@ Codes = NDArray[np.uint32]
 Numbers = NDArray[np.int64]
 
 
-class Cue(IntEnum):
-    """What a cue does to the mentions after it, in its clause unless said otherwise."""
+class Cues(NamedTuple):
+    """What a cue does to the mentions after it, in its clause unless said otherwise.
 
-    LOOK_ALIKE = 0
-    NEGATION = 1
-    DENIAL = 2
+    Plain numbers, not an enumeration: numpy loses a Ctrl-C that comes while it compares itself with a member of one.
+    """
+
+    LOOK_ALIKE: int = 0
+    NEGATION: int = 1
+    DENIAL: int = 2
     """A negation that goes on over a list with commas."""
-    BARE_NEGATION = 3
+    BARE_NEGATION: int = 3
     """不, 没, 未: only close by."""
-    ABSENT = 4
+    ABSENT: int = 4
     """Behind the mention: 阴性."""
-    DOUBTED = 5
+    DOUBTED: int = 5
     """Behind the mention: 待排."""
-    HISTORY = 6
+    HISTORY: int = 6
     """Behind the mention: 病史."""
-    UNCERTAIN = 7
-    ASKED = 8
+    UNCERTAIN: int = 7
+    ASKED: int = 8
     """吗 or 么 at the end of a clause."""
-    QUESTION = 9
-    RELATIVE = 10
+    QUESTION: int = 9
+    RELATIVE: int = 10
     """A relative, for the rest of the sentence; of the text, where nobody was named before."""
-    FRIEND = 11
+    FRIEND: int = 11
     """The same of somebody else."""
-    KIN = 12
+    KIN: int = 12
     """Relatives in general, for the rest of the sentence."""
-    PEOPLE = 13
+    PEOPLE: int = 13
     """Others in general, for the rest of the sentence."""
-    FAMILY_HISTORY = 14
+    FAMILY_HISTORY: int = 14
     """On both sides."""
-    SELF = 15
-    CHILD = 16
+    SELF: int = 15
+    CHILD: int = 16
     """The patient too, but for somebody's child: 邻居家孩子."""
-    PRONOUN = 17
+    PRONOUN: int = 17
     """他, 她: the relative or friend named last."""
-    WITH = 18
+    WITH: int = 18
     """The patient as well as who comes next: 我和."""
-    BEHALF = 19
+    BEHALF: int = 19
     """Who comes next is asked for, and does not report: 帮我妈问."""
-    PAST = 20
-    NOW = 21
-    ITEM = 22
+    PAST: int = 20
+    NOW: int = 21
+    ITEM: int = 22
     """Between the items of a list: 、."""
-    EITHER = 23
+    EITHER: int = 23
     """Between two mentions, right behind the one and right before the other: 还是."""
-    STOP = 24
-    COMMA = 25
-    SPACE = 26
+    STOP: int = 24
+    COMMA: int = 25
+    SPACE: int = 26
     """A comma, but for one right behind a negation."""
-    LINE = 27
-    SENTENCE = 28
-    POINT = 29
+    LINE: int = 27
+    SENTENCE: int = 28
+    POINT: int = 29
     """The end of a sentence, but for one in a number."""
 
+
+Cue = Cues()
 
 FILLS, BARE, CHAINS, OPEN, PRESUPPOSES, HOLDS_OFF, TREATS = (1 << bit for bit in range(7))
 """Traits of words. They may stand between a negation and what it denies; between 不 or 没 and it; between the items
