@@ -166,7 +166,8 @@ def _is_known(text: str, span: Span, known: Known) -> bool:
     if known is _nobody:
         return False
     name = text[span.start : span.end]
-    if known(bare_name(name)) or (span.kind == HOSPITAL and known(proper_part(name))):
+    bare = bare_name(name)
+    if (known(bare) and not is_surname(bare)) or (span.kind == HOSPITAL and known(proper_part(name))):
         return True
     return any(
         known(text[start:end])

@@ -25,6 +25,8 @@ _LIKELY = f"(?:{_COMPOUND}|[{''.join(surname for surname in SURNAMES if surname 
 _AFTER_SMALL = (
     "[李王张刘陈赵吴徐孙朱郭宋郑韩冯邓彭吕卢蒋蔡贾魏薛阎余潘戴钟汪姜姚谭廖邹熊陆郝崔邱侯邵钱贺赖龚杨周何罗梁许沈]"
 )
+# Given names of many children after the surname 李, which with 子 is the plum as well.
+_AFTER_PLUM = "[轩涵豪怡萱琪墨睿昂恒煜晨阳杰俊浩宁瑜]"
 
 # Characters that stand in hardly any given name, but in words that only look like a name before a title.
 _NO_GIVEN = (
@@ -45,7 +47,7 @@ _END = (
 _STOP = f"(?![{_HAN}a-zA-Z])"
 _KIN = (
     "[小女男]孩|孩子|宝宝|娃娃?|闺女|姑娘|弟弟|妹妹|哥哥|姐姐|大哥|大姐|儿子|女儿|爸爸?|妈妈?|父亲|母亲|爷爷|奶奶|姥爷|姥姥|外公|外婆|公公|婆婆|岳父|岳母"
-    "|老人|老公|老婆|妻子|丈夫|爱人|先生|太太|媳妇|侄[子女]|外甥|孙[子女]|家属|同事|同学|室友|邻居|亲戚|朋友|护工|患者|病人|宝贝"
+    "|家父|家母|舅[舅妈]|姑[姑妈父]|嫂子|姐夫|老人|老公|老婆|妻子|丈夫|爱人|先生|太太|媳妇|侄[子女]|外甥|孙[子女]|家属|同事|同学|室友|邻居|亲戚|朋友|护工|患者|病人|宝贝"
 )
 _OF_KIN = "的(?:爸|妈|父|母|家属|妻|丈夫|老公|老婆|儿子|女儿|爱人|亲属|家长|哥|姐|弟|妹|爷|奶|朋友)"
 _ROLE = (
@@ -82,7 +84,7 @@ _ADDRESSED = tuple("先女小太夫阿叔大奶爷伯婆师同老姐哥总婶姨
 _CALLED = ("叫", "姓", "名")
 _ROLED = tuple(re.sub(r"\(.*?\)\??", "", f"{_ROLE}|{_DOCTOR_ROLE}").split("|"))
 _SAID = ("我是", "本人")
-_RELATED = tuple("孩宝娃姑弟妹哥姐儿爸妈父母爷奶姥外公婆老妻丈爱先太媳侄甥孙家同室邻亲朋护患病")
+_RELATED = tuple("孩宝娃姑弟妹哥姐儿爸妈父母爷奶姥外公婆老妻丈爱先太媳侄甥孙家同室邻亲朋护患病舅嫂")
 _SMALL = ("小", "老")
 _RULES = (
     _rule(DOCTOR, f"我(?:是|叫)({_SURNAME}{_ANY_GIVEN}?{_TITLE})", _TITLED),
@@ -139,7 +141,7 @@ _RULES = (
 )
 _TITLE_AT_END = re.compile(f"(?:{_TITLE}|{_ADDRESS})$")
 # Words that begin with a surname's character and are no names.
-_NO_PERSON = re.compile("|".join(sorted(NO_NAMES, key=len, reverse=True)))
+_NO_PERSON = re.compile(f"(?!李子{_AFTER_PLUM})(?:{'|'.join(sorted(NO_NAMES, key=len, reverse=True))})")
 
 
 def person_spans(text: str) -> Iterator[Span]:

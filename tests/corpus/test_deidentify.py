@@ -47,7 +47,10 @@ PERSONAL = [
     ("在仁爱医院做的", "仁爱"),
     ("附近青禾儿童医院的", "青禾"),
     ("在柳河县中医院抓药", "柳河县"),
+    ("柳河县医院和市中医院都去过", "市中医院"),
     ("我叫赵文博，男，35", "赵文博"),
+    ("我儿子李子轩今年3岁", "李子轩"),
+    ("家父赵国栋，男，70岁", "赵国栋"),
     ("姓名：王小丽", "王小丽"),
     ("我家小孩叫周子沐，1岁", "周子沐"),
     ("我是张伟的妈妈", "张伟"),
@@ -218,4 +221,5 @@ def test_a_surname_stands_for_the_only_full_name() -> None:
 def test_a_part_of_a_known_name_is_no_person() -> None:
     assert deidentify_texts(["患者曲马多，三天"])[1] == {"患者": 1}
     assert deidentify_texts(["患者曲马多，三天"], known=lambda name: name == "曲马多")[1] == {}
+    assert deidentify_texts(["谢谢李大夫"], known=lambda name: name == "李")[1] == {"医生": 1}  # a plum in the graph
     assert deidentify_texts(["谢谢何首医生"], known=lambda name: name == "谢谢何首医生")[1] == {}
