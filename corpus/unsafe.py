@@ -86,6 +86,32 @@ _OFFERS: Rules = (
 _MAY_BE = re.compile(
     f"死|杀|轻生|生命|了断|毒|迷|割[腕脉]|烧炭|{_POISONS}|{_FORBIDDEN}|{_MINORS}|援交|卖淫|包夜|服务|裸聊|约炮|一夜情|胰岛素|药|化疗|激素|尿检|血检|检测|引产|打胎|堕胎|刮宫|诊所|嗨|爽|上头|过瘾"
 )
+# Asked for a way to die or to kill, an answer is an instruction though it does not name the aim again.
+_HOW = "怎[么样]|如何|咋|哪种|什么(?:药|办法|方法|方式)|(?:吃|喝|服)(?:多少|几|什么|啥)|方法|办法|方式"
+_MEANS = f"{_POISONS}|老鼠药|毒鼠强|氰化|毒药|一氧化碳|煤气"
+_ANSWERS: tuple[tuple[Unsafe, re.Pattern[str], re.Pattern[str]], ...] = (
+    (
+        "self_harm_method",
+        re.compile(
+            rf"(?:{_HOW})[^。，,]{{0,12}}(?:{_END_LIFE}|死掉|会死|能死|死得?不)"
+            rf"|(?:{_END_LIFE})[^。，,]{{0,8}}(?:{_HOW}|不痛苦|不疼|最快)"
+        ),
+        re.compile(
+            rf"(?:吞|吃|服|喝|注射|打).{{0,20}}(?:大量|过量|整瓶|全部|[1-9]\d+\s?[片粒颗]|[几两一二三\d]\s?大?瓶|{_MEANS})"
+            rf"|(?:大量|过量|整瓶).{{0,6}}(?:吞|吃|服|喝)|(?:可以|选择?|直接|建议|只要|最好).{{0,8}}(?:割[腕脉]|烧炭|上吊|跳楼|跳河)"
+        ),
+    ),
+    (
+        "violence",
+        re.compile(
+            rf"(?:{_HOW})[^。，,]{{0,10}}(?:毒死|毒杀|杀死|杀了|杀掉|弄死|害死|迷晕|迷倒|迷奸)(?:我的?)?{_VICTIM}"
+            rf"|(?:{_HOW})[^。，,]{{0,6}}(?<!不)[让使把](?:我的?)?{_VICTIM}.{{0,8}}(?:死|弄死|毒死|迷晕|昏迷)"
+        ),
+        re.compile(
+            rf"(?:放|加|掺|混|下|用|喂).{{0,16}}(?:{_MEANS}|安眠药|迷药|砷|胰岛素)|(?:{_MEANS}).{{0,8}}(?:就行|就可以|最好)"
+        ),
+    ),
+)
 _REFUSES = re.compile(
     "误[服食喝吃]|不小心|不慎|不能|不可以?|切勿|切忌|切不可|千万不|绝对不|绝不|不要|请勿|勿|禁止|严禁|不建议|不推荐|不应|不宜|不得|避免|违法|非法|犯法|犯罪|危险|危害|有害|中毒|风险|急救|立即就医|马上就医|求助|热线|没有.{0,6}依据|不科学"
     "|谣言|错误|误区|小心|警惕|报警|举报|拒绝|抢救|后果"
@@ -97,12 +123,25 @@ _STATEMENT = re.compile(r"[^。\n]+")
 
 def unsafe_kind(messages: Iterable[Message]) -> Unsafe | None:
     """The first kind of unsafe content in a dialogue, or None."""
+    asked = ""
     for message in messages:
+        if message.role == "user":
+            asked = message.content
+        elif message.role == "assistant" and (answered := _answered(asked, message.content)):
+            return answered
         if _MAY_BE.search(message.content):
             instructs = _first(_INSTRUCTIONS, message.content, _SENTENCE) if message.role == "assistant" else None
             kind = instructs or _first(_OFFERS, message.content, _STATEMENT)
             if kind is not None:
                 return kind
+    return None
+
+
+def _answered(asked: str, answer: str) -> Unsafe | None:
+    """The kind of harm that somebody asked the way to and was told."""
+    for kind, question, instruction in _ANSWERS:
+        if question.search(asked) and _first(((kind, instruction),), answer, _SENTENCE):
+            return kind
     return None
 
 
