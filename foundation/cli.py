@@ -54,6 +54,10 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        warn(f"error: {where}{error.strerror or error}\n  check the path, its permissions and the space on the disk")
+        return 2
     except Exception as error:
         return _usage_error(error)
     if status == INTERRUPTED:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import typer.main
 
+import foundation.cli
 import zhongjing
 
 ROOT = typer.main.get_command(zhongjing.app)
@@ -71,3 +72,13 @@ def test_an_unknown_option_ends_with_status_two() -> None:
     assert done.returncode == 2
     assert "--nonsense" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_place_that_cannot_be_written_is_named_without_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.csv").write_text("肺炎,临床表现,咳嗽\n", encoding="utf-8")
+    assert foundation.cli.run(zhongjing.app, ["kg", "build", str(tmp_path / "a.csv"), "--out", "/proc/graph"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: /proc/")
+    assert "check the path" in error
