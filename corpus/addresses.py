@@ -41,7 +41,7 @@ _ESTATE = re.compile(
 # Two names of areas, one in the other: 河北省保定市, 北京市朝阳区.
 _AREAS = re.compile(
     f"((?:{_PLACE})(?:省|市|自治区)?(?:(?:{_PLACE})(?:市|州|地区|盟)(?:{PLACE_CHARACTER}{{1,4}}[区县市旗])?|{PLACE_CHARACTER}{{2,4}}(?:区|县))"
-    f"(?:(?:{PLACE_CHARACTER}|家){{1,5}}(?:镇|乡|街道|村))*(?:{_NUMBERED})*)"
+    f"(?:(?:{PLACE_CHARACTER}|家){{1,5}}(?:镇|乡|街道|村|路|大街|街|大道|巷))*(?:{_NUMBERED})*)"
 )
 _NATIVE = re.compile(
     f"(?:我是|我们是|本人是?|人在|家)((?:{_PLACE})(?:省|市|自治区)?(?:{_PLACE}|{PLACE_CHARACTER}{{2}}[县市区])?)(?=人|的[，。,；;\\s]|这边|那边|[，。,；;]|$)"

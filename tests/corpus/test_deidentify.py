@@ -29,6 +29,8 @@ PERSONAL = [
     ("邮箱 lin.tang@example.com", "lin.tang@example.com"),
     ("加微信qinghe_lan92", "qinghe_lan92"),
     ("微信号是：wx123456", "wx123456"),
+    ("+V qinghe_doc", "qinghe_doc"),
+    ("请加我wxid_abcd1234ef", "wxid_abcd1234ef"),
     ("QQ 900012345", "900012345"),
     ("见https://example.com/a/b?c=1，谢谢", "example.com"),
     ("网页example.com/soy", "example.com"),
@@ -61,6 +63,7 @@ PERSONAL = [
     ("谢谢林女士", "林女士"),
     ("住梧桐路26号4栋301", "梧桐路26号"),
     ("家住河北省保定市莲池区", "保定"),
+    ("浙江省杭州市西湖区文三路附近", "文三路"),
     ("住在阳光花园小区3号楼", "阳光花园"),
 ]
 
