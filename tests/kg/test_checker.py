@@ -94,7 +94,17 @@ def test_what_makes_no_claim_to_be_contradicted(checker: Checker, text: str) -> 
     assert [one for one in checker.check(text) if one.verdict == "contradicted"] == []
 
 
-@pytest.mark.parametrize("text", ["发烧可以吃布洛芬吗？", "发烧能不能吃布洛芬", "布洛芬不会引起恶心", "您好", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "发烧可以吃布洛芬吗？",
+        "发烧能不能吃布洛芬",
+        "布洛芬不会引起恶心",
+        "没有证据表明阿莫西林可以治疗肺炎",
+        "您好",
+        "",
+    ],
+)
 def test_what_makes_no_claim_at_all(checker: Checker, text: str) -> None:
     assert checker.check(text) == []
 
