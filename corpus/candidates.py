@@ -15,9 +15,11 @@ from corpus.threads import in_threads
 
 SMALL = 8
 PAIRS_AT_ONCE = 4_000_000
-_STEP = np.uint64(0x9E3779B97F4A7C15)
+KEYS_AT_ONCE = 1_600_000
+_MOST_BANDS = 16
+_KNOWN = 1 << 16
+_KNOWN_SHIFT = np.uint64(48)
 _LOW = np.uint64(0xFFFFFFFF)
-_HIGH = np.uint64(0xFFFFFFFF00000000)
 
 Numbers = npt.NDArray[np.int64]
 
@@ -52,13 +54,15 @@ def find_groups(
     """
     pairs, waiting = np.empty(0, dtype=np.uint64), [np.empty(0, dtype=np.uint64)]
     members, sizes = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int64)]
-    for met, large, counts in in_threads(lambda band: _meet(sketches, documents, band, frozen, least), bands, threads):
-        waiting.append(met)
-        members.append(large)
-        sizes.append(counts)
+    blocks = _blocks(bands, len(documents))
+    for block in in_threads(lambda part: _meet_in_bands(sketches, documents, part, frozen, least), blocks, threads):
+        for met, large, counts in block:
+            waiting.append(met)
+            members.append(large)
+            sizes.append(counts)
+            step()
         if sum(map(len, waiting)) > len(pairs) + PAIRS_AT_ONCE:
             pairs, waiting = np.unique(np.concatenate((pairs, *waiting))), []
-        step()
     pairs = np.unique(np.concatenate((pairs, *waiting)))
     both = np.column_stack(((pairs >> np.uint64(32)).astype(np.int32), (pairs & _LOW).astype(np.int32)))
     joined = np.concatenate((both.ravel(), *members))
@@ -76,17 +80,65 @@ def components(groups: Groups, documents: int) -> tuple[Numbers, Numbers]:
     return linked, np.append(begins, len(linked)).astype(np.int64)
 
 
+def _meet_in_bands(
+    sketches: Sketches, documents: Numbers, bands: Bands, frozen: int, least: int
+) -> list[tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32], Numbers]]:
+    """What `_meet` finds in each of some bands; a pair that met before is not looked at again."""
+    known = np.zeros(_KNOWN, dtype=np.uint64)
+    return [_meet(sketches, documents, keys, known, frozen, least) for keys in _keys(sketches, documents, bands)]
+
+
+def _blocks(bands: Bands, documents: int) -> list[Bands]:
+    """Bands whose keys are made at one reading of the sketches, as many as `KEYS_AT_ONCE` allow."""
+    size = min(_MOST_BANDS, max(1, KEYS_AT_ONCE // max(1, documents)))
+    return [bands[begin : begin + size] for begin in range(0, len(bands), size)]
+
+
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _bucketed(sketches: Any, documents: Any, band: Any) -> Any:
-    """The documents sorted by a hash of the band's values: the hash in the upper half, the document in the lower."""
-    bits = np.uint64(min(20, max(8, int(np.log2(len(documents) + 1)))))
-    keys, counts = np.empty(len(documents), dtype=np.uint64), np.zeros((1 << bits) + 1, dtype=np.int64)
+def _keys(sketches: Any, documents: Any, bands: Any) -> Any:
+    """A hash of each document's values in each band, shape (bands, documents)."""
+    count, rows = bands.shape
+    odd = np.empty(rows, dtype=np.uint64)
+    for row in range(rows):
+        odd[row] = mix(np.uint64(row + 1)) | np.uint64(1)
+    keys = np.empty((count, len(documents)), dtype=np.uint32)
     for place in range(len(documents)):
-        key = np.uint64(0)
-        for row in band:
-            key = key * _STEP + np.uint64(sketches[documents[place], row])
-        key = mix(key)
-        keys[place] = (key & _HIGH) | np.uint64(documents[place])
+        sketch = sketches[documents[place]]
+        for band in range(count):
+            key = np.uint64(0)
+            for row in range(rows):
+                key += odd[row] * (np.uint64(sketch[bands[band, row]]) + np.uint64(1))
+            keys[band, place] = np.uint32(key >> np.uint64(32))
+    return keys
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _repeated(keys: Any, documents: Any) -> Any:
+    """Documents whose key another has too, and a few more: the key in the upper half, the document in the lower.
+
+    Two bits for every part of the range of keys, seen and seen again, sift out nearly all that is alone.
+    """
+    bits = np.uint32(min(26, max(6, int(np.log2(len(keys) + 1)) + 4)))
+    seen, two = np.zeros(1 << (bits - np.uint32(5)), dtype=np.uint64), np.uint64(2)
+    for key in keys:
+        part = key >> (np.uint32(32) - bits)
+        at = np.uint64(part & np.uint32(31)) * two
+        word = seen[part >> np.uint32(5)]
+        seen[part >> np.uint32(5)] = word | (np.uint64(1) + (word >> at & np.uint64(1))) << at
+    repeated, count = np.empty(len(keys), dtype=np.uint64), 0
+    for place in range(len(keys)):
+        part = keys[place] >> (np.uint32(32) - bits)
+        repeated[count] = np.uint64(keys[place]) << np.uint64(32) | np.uint64(documents[place])
+        count += np.int64(seen[part >> np.uint32(5)] >> (np.uint64(part & np.uint32(31)) * two) >> np.uint64(1) & np.uint64(1))
+    return repeated[:count].copy()
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _ordered(keys: Any) -> Any:
+    """Sorted: by the upper bits into as many parts as there are keys, then by insertion."""
+    bits = np.uint64(min(20, max(8, int(np.log2(len(keys) + 1)))))
+    counts = np.zeros((1 << bits) + 1, dtype=np.int64)
+    for key in keys:
         counts[np.int64(key >> (np.uint64(64) - bits)) + 1] += 1
     counts = np.cumsum(counts)
     ordered = np.empty_like(keys)
@@ -104,9 +156,9 @@ def _bucketed(sketches: Any, documents: Any, band: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _meet(sketches: Any, documents: Any, band: Any, frozen: Any, least: Any) -> Any:
+def _meet(sketches: Any, documents: Any, keys: Any, known: Any, frozen: Any, least: Any) -> Any:
     """Pairs as (smaller << 32 | larger) that meet in small buckets, members of the large ones and their sizes."""
-    ordered = _bucketed(sketches, documents, band)
+    ordered = _ordered(_repeated(keys, documents))
     ends, small, large = _buckets(ordered)
     pairs, found = np.empty(small, dtype=np.uint64), 0
     members, sizes, held = np.empty(large, dtype=np.int32), np.empty(large // SMALL + 1, dtype=np.int64), 0
@@ -123,11 +175,22 @@ def _meet(sketches: Any, documents: Any, band: Any, frozen: Any, least: Any) -> 
                 other = np.int64(ordered[right] & _LOW)
                 for left in range(begin, right if other >= frozen else begin):
                     one = np.int64(ordered[left] & _LOW)
-                    if agreement(sketches, one, other) >= least:
-                        pairs[found] = np.uint64(one) << np.uint64(32) | np.uint64(other)
+                    pair = np.uint64(one) << np.uint64(32) | np.uint64(other)
+                    if _is_new(pair, known) and agreement(sketches, one, other) >= least:
+                        pairs[found] = pair
                         found += 1
         begin = end
     return pairs[:found].copy(), members[:held].copy(), sizes[:buckets].copy()
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _is_new(pair: Any, known: Any) -> Any:
+    """Whether a pair is not the last one seen in its slot of `known`; from now on it is. No pair is 0."""
+    slot = np.int64(mix(pair) >> _KNOWN_SHIFT)
+    if known[slot] == pair:
+        return False
+    known[slot] = pair
+    return True
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

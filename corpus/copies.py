@@ -198,9 +198,11 @@ def _take(wave: Wave, stars: Stars, copies: Copies) -> None:
 
 def _to_last_keeper(ones: Numbers, copies: Copies) -> None:
     """Where the keeper of an exact copy went as a near one itself, its keeper is as near to the copy: one text."""
-    exact = np.setdiff1d(np.flatnonzero(copies.keeper != np.arange(len(copies.keeper))), ones)
+    gone = copies.keeper != np.arange(len(copies.keeper))
+    gone[ones] = False
+    exact = np.flatnonzero(gone)
     first = copies.keeper[exact]
     copies.keeper[exact] = copies.keeper[first]
-    gone = first != copies.keeper[first]
-    copies.similarity[exact[gone]] = copies.similarity[first[gone]]
-    copies.ratio[exact[gone]] = copies.ratio[first[gone]]
+    further = first != copies.keeper[first]
+    copies.similarity[exact[further]] = copies.similarity[first[further]]
+    copies.ratio[exact[further]] = copies.ratio[first[further]]

@@ -61,7 +61,10 @@ def numbers_key(points: Any) -> Any:
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _in(point: Any, points: Any) -> Any:
-    return np.any(points == point)
+    for each in points:
+        if each == point:
+            return True
+    return False
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
