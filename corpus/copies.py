@@ -20,6 +20,7 @@ from foundation.progress import progress
 
 PREFERENCE = 5
 POINTS_AT_ONCE = 50_000_000
+PAIRS_AT_ONCE = 1_000
 SHARES = 8
 
 Similarities = npt.NDArray[np.float32]
@@ -176,11 +177,6 @@ def _verified(wave: Wave, groups: Groups, signatures: Signatures, rules: Rules, 
 
 def _take(wave: Wave, stars: Stars, copies: Copies) -> None:
     """Write what was found in a wave into the arrays over all documents, with the ratios of rapidfuzz."""
-    from rapidfuzz import fuzz
-
-    def text(place: int) -> str:
-        return string_of(wave.points[wave.offsets[place] : wave.offsets[place + 1]])
-
     own = np.arange(len(wave.documents))
     stays = stars.keeper == own
     copies.keeper[wave.documents] = wave.documents[stars.keeper]
@@ -191,9 +187,29 @@ def _take(wave: Wave, stars: Stars, copies: Copies) -> None:
     copies.missed[wave.documents[missed]] = wave.documents[stars.missed[missed]]
     copies.nearly[wave.documents[missed]] = stars.nearly[missed]
     copies.similarity[wave.documents] = np.where(flagged, stars.flagged, stars.similarity)
-    for place in np.flatnonzero(~stays | flagged).tolist():
-        other = int(stars.beside[place] if flagged[place] else stars.keeper[place])
-        copies.ratio[wave.documents[place]] = fuzz.ratio(text(place), text(other)) / 100
+    compared = np.flatnonzero(~stays | flagged)
+    others = np.where(flagged, stars.beside, stars.keeper)[compared]
+    copies.ratio[wave.documents[compared]] = _ratios(wave, compared, others)
+
+
+def _ratios(wave: Wave, ones: Numbers, others: Numbers) -> Similarities:
+    """The ratio of rapidfuzz for each pair of places, some at a time."""
+    from rapidfuzz import fuzz, process
+
+    ratios = np.empty(len(ones), dtype=np.float32)
+    for begin in range(0, len(ones), PAIRS_AT_ONCE):
+        pairs = slice(begin, begin + PAIRS_AT_ONCE)
+        left, right = _strings(wave, ones[pairs]), _strings(wave, others[pairs])
+        ratios[pairs] = process.cpdist(left, right, scorer=fuzz.ratio, dtype=np.float32) / 100
+    return ratios
+
+
+def _strings(wave: Wave, places: Numbers) -> list[str]:
+    """The texts at the places, by way of one long string."""
+    texts = [wave.points[wave.offsets[place] : wave.offsets[place + 1]] for place in places.tolist()]
+    ends = np.cumsum([0, *map(len, texts)]).tolist()
+    together = string_of(np.concatenate([*texts, wave.points[:0]]))
+    return [together[first:last] for first, last in pairwise(ends)]
 
 
 def _to_last_keeper(ones: Numbers, copies: Copies) -> None:

@@ -11,7 +11,7 @@ from numba import njit
 
 from corpus.candidates import Groups, Numbers
 from corpus.comparable import PATIENT, Offsets, Points
-from corpus.minhash import Sketches, agreement, count_grams, gram_at, mix
+from corpus.minhash import Sketches, agreement, count_grams, gram_at
 from corpus.numbers import contradict, numbers_key
 
 OWN_QUESTION = 0.25
@@ -19,6 +19,7 @@ MIN_QUESTION = 8
 NEAR_MISS = 0.1
 PATIENCE = 16
 NONE, NUMBERS, QUESTIONS = 0, 1, 2
+_STEP = np.uint64(0x9E3779B97F4A7C15)
 SEEN, GRAMS, ASKED, FLAGS, NUMBERED = range(5)
 
 
@@ -103,14 +104,19 @@ def _new_table(grams: Any) -> Any:
     size = 64
     while size < 2 * grams:
         size *= 2
-    return np.zeros(size, dtype=np.uint64), np.full(size, -1, dtype=np.int64)
+    return np.zeros(size, dtype=np.uint64)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _new_marks(table: Any) -> Any:
+    return np.full(len(table), -1, dtype=np.int32)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _slot(table: Any, gram: Any) -> Any:
     """Where a gram is, or would be put."""
     mask = np.uint64(len(table) - 1)
-    slot = mix(gram) & mask
+    slot = gram * _STEP >> np.uint64(32) & mask
     while table[slot] != 0 and table[slot] != gram:
         slot = (slot + np.uint64(1)) & mask
     return slot
@@ -142,14 +148,14 @@ def _shared(table: Any, marks: Any, mark: Any, points: Any) -> Any:
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _different(points: Any) -> Any:
-    return _fill(_new_table(len(points))[0], points)
+    return _fill(_new_table(len(points)), points)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _jaccard(one: Any, other: Any) -> Any:
-    table, marks = _new_table(len(one))
+    table = _new_table(len(one))
     own = _fill(table, one)
-    shared = _shared(table, marks, 0, other)
+    shared = _shared(table, _new_marks(table), 0, other)
     together = own + _different(other) - shared
     return shared / together if together else 1.0
 
@@ -185,10 +191,10 @@ def _star(wave: Any, groups: Any, sketches: Any, rules: Any, stars: Any, place: 
     members, starts, group_of, of_document = groups
     _, least, tests, frozen = rules
     keeper, document = stars[0], documents[place]
-    own = _text(wave, place)
-    table, marks = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64)
-    asked = _patients(own)
-    questions, answered = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64)
+    own, tested = _text(wave, place), document >= tests
+    table, marks = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int32)
+    asked = own[:0]
+    questions, answered = table, marks
     for at in range(of_document[document], of_document[document + 1]):
         group = group_of[at]
         for member in members[starts[group] : starts[group + 1]]:
@@ -196,25 +202,31 @@ def _star(wave: Any, groups: Any, sketches: Any, rules: Any, stars: Any, place: 
             if other <= place or member < frozen or notes[SEEN, other - first] == place or keeper[other] != other:
                 continue
             notes[SEEN, other - first] = place
-            if document >= tests and _surely_differ(wave, notes, place, other, first):
+            if tested and _surely_differ(wave, notes, place, other, first):
                 continue
             if agreement(sketches, document, member) < least:
                 continue
             if not len(table):
-                table, marks = _new_table(len(own))
+                table, asked = _new_table(len(own)), _patients(own)
                 notes[GRAMS, place - first] = _fill(table, own)
-                questions, answered = _new_table(len(asked))
+                questions = _new_table(len(asked))
                 notes[ASKED, place - first] = _fill(questions, asked)
+                marks, answered = _new_marks(table), _new_marks(questions)
             theirs = _text(wave, other)
-            differ = document >= tests and _questions_differ(
+            patient = notes[FLAGS, other - first] < PATIENCE
+            if tested and not patient and _questions_differ(
                 questions, answered, len(asked), theirs, place, other, first, notes
-            )
-            if differ and notes[FLAGS, other - first] >= PATIENCE:
+            ):
                 continue
             alike = _similarity(table, marks, theirs, place, other, first, notes)
             why = NONE
-            if document >= tests and alike >= rules[0]:
-                why = NUMBERS if contradict(own, theirs) else QUESTIONS if differ else NONE
+            if tested and alike >= rules[0]:
+                if contradict(own, theirs):
+                    why = NUMBERS
+                elif patient and _questions_differ(
+                    questions, answered, len(asked), theirs, place, other, first, notes
+                ):
+                    why = QUESTIONS
             notes[FLAGS, other - first] += why != NONE
             _judge(rules[0], stars, place, other, alike, why)
 
