@@ -21,7 +21,7 @@ from numba import njit
 
 from corpus.comparable import POINT, POINT_BITS, Turns, fold, table
 
-LAYOUT = "sketch-1: 128 x 16 bits, 3-grams of letters and digits"
+LAYOUT = "sketch-2: 128 x 16 bits, 3-grams of letters and digits"
 WIDTH = 128
 RECALL = 0.995
 SAME_VALUES_MARGIN = 4.5
@@ -179,10 +179,11 @@ def _sign(
         traits[document, LENGTH] = place
         points = scratch[:place]
         first, second = np.uint64(place), np.uint64(0x9E3779B97F4A7C15)
-        for point in points:
-            first = (first ^ np.uint64(point)) * np.uint64(0xD6E8FEB86659FD93)
+        for begin in range(0, place, 3):
+            three = gram_at(points, begin)
+            first = (first ^ three) * np.uint64(0xD6E8FEB86659FD93)
             first ^= first >> np.uint64(32)
-            second = (second ^ np.uint64(point)) * np.uint64(0xA0761D6478BD642F)
+            second = (second ^ three) * np.uint64(0xA0761D6478BD642F)
             second ^= second >> np.uint64(29)
         keys[document, 0], keys[document, 1] = mix(first), mix(second)
         if place:

@@ -84,7 +84,8 @@ def sign_shelf(shelf: Shelf, *, prefer: Sequence[str] = (), threads: int = 2) ->
     ids: list[Any] = []
     begin = 0
     with progress("signing", count) as steps:
-        for batch, (sketches, keys, traits) in _signed(shelf, threads):
+        columns = ["id", "messages", *(["source"] if prefer else [])]
+        for batch, (sketches, keys, traits) in _signed(shelf, columns, threads):
             end = begin + len(keys)
             made.sketches[begin:end], made.keys[begin:end], made.traits[begin:end, :5] = sketches, keys, traits
             if prefer:
@@ -151,11 +152,13 @@ def _layout(schema: pa.Schema) -> str:
     return metadata.get(_LAYOUT_KEY.encode(), b"none").decode("utf-8", "replace")
 
 
-def _signed(shelf: Shelf, threads: int) -> Iterator[tuple[pa.RecordBatch, tuple[Sketches, Keys, Traits]]]:
+def _signed(
+    shelf: Shelf, columns: Sequence[str], threads: int
+) -> Iterator[tuple[pa.RecordBatch, tuple[Sketches, Keys, Traits]]]:
     def signed(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, tuple[Sketches, Keys, Traits]]:
         return batch, sign(turns_of(batch))
 
-    return in_threads(signed, shelf.batches(["id", "source", "messages"]), threads)
+    return in_threads(signed, shelf.batches(columns), threads)
 
 
 def _places(sources: Any, prefer: Sequence[str]) -> Numbers:
