@@ -17,6 +17,7 @@ SMALL = 8
 PAIRS_AT_ONCE = 4_000_000
 KEYS_AT_ONCE = 1_600_000
 _MOST_BANDS = 16
+_WORD, _PLACES, _ONE = np.uint32(5), np.uint32(31), np.uint64(1)
 _KNOWN = 1 << 16
 _KNOWN_SHIFT = np.uint64(48)
 _LOW = np.uint64(0xFFFFFFFF)
@@ -118,18 +119,18 @@ def _repeated(keys: Any, documents: Any) -> Any:
 
     Two bits for every part of the range of keys, seen and seen again, sift out nearly all that is alone.
     """
-    bits = np.uint32(min(26, max(6, int(np.log2(len(keys) + 1)) + 4)))
-    seen, two = np.zeros(1 << (bits - np.uint32(5)), dtype=np.uint64), np.uint64(2)
+    shift = np.uint32(32 - min(26, max(6, int(np.log2(len(keys) + 1)) + 4)))
+    seen = np.zeros(1 << (np.uint32(27) - shift), dtype=np.uint64)
     for key in keys:
-        part = key >> (np.uint32(32) - bits)
-        at = np.uint64(part & np.uint32(31)) * two
-        word = seen[part >> np.uint32(5)]
-        seen[part >> np.uint32(5)] = word | (np.uint64(1) + (word >> at & np.uint64(1))) << at
+        at, bit = (key >> shift) >> _WORD, np.uint64((key >> shift) & _PLACES) << _ONE
+        seen[at] |= (_ONE + (seen[at] >> bit & _ONE)) << bit
     repeated, count = np.empty(len(keys), dtype=np.uint64), 0
     for place in range(len(keys)):
-        part = keys[place] >> (np.uint32(32) - bits)
-        repeated[count] = np.uint64(keys[place]) << np.uint64(32) | np.uint64(documents[place])
-        count += np.int64(seen[part >> np.uint32(5)] >> (np.uint64(part & np.uint32(31)) * two) >> np.uint64(1) & np.uint64(1))
+        key = keys[place]
+        at, bit = (key >> shift) >> _WORD, np.uint64((key >> shift) & _PLACES) << _ONE
+        if seen[at] >> bit >> _ONE & _ONE:
+            repeated[count] = np.uint64(key) << np.uint64(32) | np.uint64(documents[place])
+            count += 1
     return repeated[:count].copy()
 
 

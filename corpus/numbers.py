@@ -61,7 +61,7 @@ def numbers_key(points: Any) -> Any:
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _in(point: Any, points: Any) -> Any:
-    for each in points:
+    for each in points:  # noqa: SIM110 - in a compiled loop np.any makes an array each time
         if each == point:
             return True
     return False

@@ -16,6 +16,7 @@ from corpus.candidates import Numbers
 from corpus.comparable import turns_of
 from corpus.minhash import LAYOUT, WIDTH, Keys, Sketches, sign
 from corpus.sets import DIALOGUES, arrow_batches, count_dialogues
+from corpus.shards import cores
 from corpus.threads import in_threads
 from foundation.errors import ZhongjingError
 from foundation.files import existing_file
@@ -72,8 +73,8 @@ class Signatures(msgspec.Struct, frozen=True):
         return Signatures(self.ids.take(places), self.keys[places], self.sketches[places], self.traits[places])
 
 
-def sign_shelf(shelf: Shelf, *, prefer: Sequence[str] = (), threads: int = 2) -> Signatures:
-    """Read a file of dialogues once and sign each; batches are signed in `threads` at a time."""
+def sign_shelf(shelf: Shelf, *, prefer: Sequence[str] = (), threads: int | None = None) -> Signatures:
+    """Read a file of dialogues once and sign each, in as many threads as there are cores unless told otherwise."""
     count = len(shelf)
     made = Signatures(
         pa.array([], pa.string()),
@@ -85,7 +86,7 @@ def sign_shelf(shelf: Shelf, *, prefer: Sequence[str] = (), threads: int = 2) ->
     begin = 0
     with progress("signing", count) as steps:
         columns = ["id", "messages", *(["source"] if prefer else [])]
-        for batch, (sketches, keys, traits) in _signed(shelf, columns, threads):
+        for batch, (sketches, keys, traits) in _signed(shelf, columns, threads or cores()):
             end = begin + len(keys)
             made.sketches[begin:end], made.keys[begin:end], made.traits[begin:end, :5] = sketches, keys, traits
             if prefer:

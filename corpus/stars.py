@@ -191,10 +191,8 @@ def _star(wave: Any, groups: Any, sketches: Any, rules: Any, stars: Any, place: 
     members, starts, group_of, of_document = groups
     _, least, tests, frozen = rules
     keeper, document = stars[0], documents[place]
-    own, tested = _text(wave, place), document >= tests
-    table, marks = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int32)
-    asked = own[:0]
-    questions, answered = table, marks
+    own = _text(wave, place)
+    mine, ready = _tables(own[:0], own[:0]), False
     for at in range(of_document[document], of_document[document + 1]):
         group = group_of[at]
         for member in members[starts[group] : starts[group + 1]]:
@@ -202,55 +200,60 @@ def _star(wave: Any, groups: Any, sketches: Any, rules: Any, stars: Any, place: 
             if other <= place or member < frozen or notes[SEEN, other - first] == place or keeper[other] != other:
                 continue
             notes[SEEN, other - first] = place
-            if tested and _surely_differ(wave, notes, place, other, first):
+            if document >= tests and _surely_differ(wave, notes, place, other, first):
                 continue
             if agreement(sketches, document, member) < least:
                 continue
-            if not len(table):
-                table, asked = _new_table(len(own)), _patients(own)
-                notes[GRAMS, place - first] = _fill(table, own)
-                questions = _new_table(len(asked))
-                notes[ASKED, place - first] = _fill(questions, asked)
-                marks, answered = _new_marks(table), _new_marks(questions)
-            theirs = _text(wave, other)
-            patient = notes[FLAGS, other - first] < PATIENCE
-            if tested and not patient and _questions_differ(
-                questions, answered, len(asked), theirs, place, other, first, notes
-            ):
-                continue
-            alike = _similarity(table, marks, theirs, place, other, first, notes)
-            why = NONE
-            if tested and alike >= rules[0]:
-                if contradict(own, theirs):
-                    why = NUMBERS
-                elif patient and _questions_differ(
-                    questions, answered, len(asked), theirs, place, other, first, notes
-                ):
-                    why = QUESTIONS
-            notes[FLAGS, other - first] += why != NONE
-            _judge(rules[0], stars, place, other, alike, why)
+            if not ready:
+                mine, ready = _tables(own, _patients(own)), True
+                notes[GRAMS, place - first] = _fill(mine[0], own)
+                notes[ASKED, place - first] = _fill(mine[2], _patients(own))
+            _compare(wave, rules, stars, mine, place, other, first, notes)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _similarity(table: Any, marks: Any, theirs: Any, place: Any, other: Any, first: Any, notes: Any) -> Any:
+def _tables(own: Any, asked: Any) -> Any:
+    """Empty tables for a text and for the patient's words in it, each with its marks, and how long those are."""
+    grams, questions = _new_table(len(own)), _new_table(len(asked))
+    return grams, _new_marks(grams), questions, _new_marks(questions), len(asked)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _compare(wave: Any, rules: Any, stars: Any, mine: Any, place: Any, other: Any, first: Any, notes: Any) -> None:
+    """Judge one pair by its texts; patients' words are compared where it matters, once."""
+    theirs, tested = _text(wave, other), wave[0][place] >= rules[2]
+    patient = notes[FLAGS, other - first] < PATIENCE
+    if tested and not patient and _questions_differ(mine, theirs, place, other, first, notes):
+        return
+    alike = _similarity(mine, theirs, place, other, first, notes)
+    why = NONE
+    if tested and alike >= rules[0]:
+        if contradict(_text(wave, place), theirs):
+            why = NUMBERS
+        elif patient and _questions_differ(mine, theirs, place, other, first, notes):
+            why = QUESTIONS
+    notes[FLAGS, other - first] += why != NONE
+    _judge(rules[0], stars, place, other, alike, why)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _similarity(mine: Any, theirs: Any, place: Any, other: Any, first: Any, notes: Any) -> Any:
     if notes[GRAMS, other - first] < 0:
         notes[GRAMS, other - first] = _different(theirs)
-    shared = _shared(table, marks, other, theirs)
+    shared = _shared(mine[0], mine[1], other, theirs)
     return shared / (notes[GRAMS, place - first] + notes[GRAMS, other - first] - shared)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _questions_differ(
-    table: Any, marks: Any, length: Any, theirs: Any, place: Any, other: Any, first: Any, notes: Any
-) -> Any:
+def _questions_differ(mine: Any, theirs: Any, place: Any, other: Any, first: Any, notes: Any) -> Any:
     """Whether the patients' words, where there are enough, have less than `OWN_QUESTION` of the shorter's in common."""
     asked = _patients(theirs)
-    if min(length, len(asked)) < MIN_QUESTION:
+    if min(mine[4], len(asked)) < MIN_QUESTION:
         return False
     if notes[ASKED, other - first] < 0:
         notes[ASKED, other - first] = _different(asked)
     shorter = min(notes[ASKED, place - first], notes[ASKED, other - first])
-    return _shared(table, marks, other, asked) < OWN_QUESTION * shorter
+    return _shared(mine[2], mine[3], other, asked) < OWN_QUESTION * shorter
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
