@@ -15,7 +15,7 @@ from corpus.threads import in_threads
 
 SMALL = 8
 PAIRS_AT_ONCE = 4_000_000
-KEYS_AT_ONCE = 1_600_000
+KEYS_AT_ONCE = 4_000_000
 _MOST_BANDS = 16
 _WORD, _PLACES, _ONE = np.uint32(5), np.uint32(31), np.uint64(1)
 _KNOWN = 1 << 16
