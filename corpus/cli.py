@@ -89,10 +89,11 @@ def deidentify_set(
     Example: zhongjing corpus deidentify work/normalise --out work/deidentify --graph kg --key secret/key --audit
     """
     from corpus.deidentify import Deidentify, deidentify
-    from corpus.originals import originals_beside, refuse_inside, seal
+    from corpus.originals import load_key, originals_beside, refuse_inside, seal
 
     if key is not None:
         refuse_inside(key, out)
+        load_key(key, make=True)
     say(deidentify(source, out, graph=graph, tagger=tagger, processes=processes).line())
     if key is not None:
         originals = originals_beside(key, out)

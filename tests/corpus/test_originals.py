@@ -83,6 +83,17 @@ def test_the_key_is_no_part_of_the_set(
     assert "must not lie inside the set" in capsys.readouterr().err
 
 
+def test_a_key_that_is_none_is_refused_before_any_work(
+    set_of: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, out = tmp_path / "key", tmp_path / "out"
+    key.write_text("no key at all")
+    arguments = ["corpus", "deidentify", str(set_of(TURNS)), "--out", str(out), "--key", str(key)]
+    assert foundation.cli.run(zhongjing.app, arguments) == 2
+    assert "no key" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_the_audit_shows_shapes_and_no_secret(
     set_of: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
