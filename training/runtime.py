@@ -28,8 +28,9 @@ MAX_THREADS = 8
 def prepare() -> None:
     """Use the processor cores this process may use, up to eight or as many as OMP_NUM_THREADS says, and keep the
     libraries' own chatter away."""
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(min(MAX_THREADS, len(os.sched_getaffinity(0))))
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    wanted = int(asked) if asked.isdecimal() else 0
+    torch.set_num_threads(wanted or min(MAX_THREADS, len(os.sched_getaffinity(0))))
     transformers.utils.logging.set_verbosity_error()
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
     transformers.utils.logging.disable_progress_bar()
