@@ -34,11 +34,11 @@ def _help(text: str) -> Meta:
     return Meta(description=text)
 
 
-class _Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Options by name; an unknown name is refused."""
 
 
-class Tiny(_Options, kw_only=True, frozen=True):
+class Tiny(Options, kw_only=True, frozen=True):
     """How to build a tiny stand-in where no real model is at hand."""
 
     corpus: Annotated[Path, _help("folder of a data set version: its dialogues train tokenizer and model")]
@@ -49,7 +49,7 @@ class Tiny(_Options, kw_only=True, frozen=True):
     seed: Annotated[Natural, _help("seed of weights and of the order of the data")] = 0
 
 
-class Model(_Options, kw_only=True, frozen=True):
+class Model(Options, kw_only=True, frozen=True):
     """Where a model is. Without a `path`, or with nothing there yet, `tiny` says how to build a stand-in."""
 
     path: Annotated[Path | None, _help("folder of a model as transformers writes it")] = None
@@ -61,14 +61,14 @@ class Model(_Options, kw_only=True, frozen=True):
             raise ValueError("a model needs `path` or `tiny`")
 
 
-class Lora(_Options, kw_only=True, frozen=True):
+class Lora(Options, kw_only=True, frozen=True):
     """Low-rank adapters (arXiv 2106.09685) on every linear layer of the trunk."""
 
     rank: Annotated[Count, _help("rank r of the adapters")] = 32
     alpha: Annotated[Positive, _help("scale: adapters count alpha / r")] = 64.0
 
 
-class RunOptions(_Options, kw_only=True, frozen=True):
+class RunOptions(Options, kw_only=True, frozen=True):
     """How a training run is kept and shown; none of it changes the result."""
 
     output: Annotated[Path, _help("folder to write")]
@@ -96,7 +96,7 @@ class Answerer(Model, kw_only=True, frozen=True):
             raise ValueError(f"the name {REFERENCE} belongs to the doctor's real reply")
 
 
-class GenerateRecipe(_Options, kw_only=True, frozen=True):
+class GenerateRecipe(Options, kw_only=True, frozen=True):
     """K answers per prompt: the `answers` of all models, and the doctor's own reply where asked for."""
 
     prompts: Annotated[Path, _help("prompts.jsonl")]
@@ -161,7 +161,7 @@ class RewardRecipe(RunOptions, kw_only=True, frozen=True):
             raise ValueError("`leave_one_out` needs `rankings`: pairs do not say who judged")
 
 
-class Server(_Options, kw_only=True, frozen=True):
+class Server(Options, kw_only=True, frozen=True):
     """A vLLM or other OpenAI-compatible server that answers for the policy. It is given the policy's adapter before
     every rollout (vLLM: --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True)."""
 
@@ -231,7 +231,7 @@ class PPORecipe(RunOptions, kw_only=True, frozen=True):
             raise ValueError("value_start: reward needs `lora` and `value_adapter: true`")
 
 
-Recipe = TypeVar("Recipe", GenerateRecipe, RewardRecipe, PPORecipe)
+Recipe = TypeVar("Recipe", bound=Options)
 
 
 def read_recipe(path: Path, kind: type[Recipe]) -> Recipe:
@@ -252,7 +252,7 @@ def read_recipe(path: Path, kind: type[Recipe]) -> Recipe:
         raise ZhongjingError(f"{error}", where=path, hint=hint) from error
 
 
-def parameters(recipe: _Options) -> dict[str, Any]:
+def parameters(recipe: Options) -> dict[str, Any]:
     """The options of a recipe for a manifest: all but the places of files and those of `RunOptions`, which say
     nothing about the result."""
     return {
@@ -271,7 +271,7 @@ def flat(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, _Options):
+    if isinstance(value, Options):
         return parameters(value)
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
