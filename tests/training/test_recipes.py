@@ -40,14 +40,14 @@ def test_the_tiny_reward_recipe_shows_every_option() -> None:
 def test_the_template_for_ziya_renders_a_dialogue() -> None:
     from jinja2 import Template
 
-    template = Template((SHIPPED.parent / "13b" / "ziya.jinja").read_text("utf-8"))
+    template = Template((SHIPPED.parent / "ziya-llama-13b" / "ziya.jinja").read_text("utf-8"))
     turns = [{"role": "user", "content": "头痛"}, {"role": "assistant", "content": "多久了？"}]
     assert template.render(messages=turns, eos_token="</s>") == "<human>:头痛\n<bot>:多久了？</s>\n"
     assert template.render(messages=turns[:1], eos_token="</s>", add_generation_prompt=True).endswith("<bot>:")
 
 
 def test_a_shipped_recipe_shows_every_option_of_ppo_with_its_help() -> None:
-    path = SHIPPED.with_name("7b") / "ppo.yaml"
+    path = SHIPPED.with_name("qwen2.5-7b") / "ppo.yaml"
     read_recipe(path, PPORecipe)
     lines = path.read_text("utf-8").splitlines()
     for name, hint in get_type_hints(PPORecipe, include_extras=True).items():

@@ -1,0 +1,29 @@
+"""Recipes: one YAML file says everything about one run.
+
+A relative path in a recipe starts at the recipe's own folder, so that a recipe and its data move together.
+In a recipe made in Python a path means what it means anywhere in Python. Beside these modules lie the recipes that
+are shipped, by model and stage.
+"""
+
+from training.recipes.generation import REFERENCE, Answerer, GenerateRecipe
+from training.recipes.options import Lora, Model, Options, RunOptions, Tiny, flat, parameters
+from training.recipes.ppo import PPORecipe, Server
+from training.recipes.reading import read_recipe
+from training.recipes.reward import RewardRecipe
+
+__all__ = [
+    "REFERENCE",
+    "Answerer",
+    "GenerateRecipe",
+    "Lora",
+    "Model",
+    "Options",
+    "PPORecipe",
+    "RewardRecipe",
+    "RunOptions",
+    "Server",
+    "Tiny",
+    "flat",
+    "parameters",
+    "read_recipe",
+]
