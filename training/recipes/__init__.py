@@ -6,7 +6,22 @@ are shipped, by model and stage.
 """
 
 from training.recipes.generation import REFERENCE, Answerer, GenerateRecipe
-from training.recipes.options import Lora, Model, Options, RunOptions, Tiny, flat, parameters
+from training.recipes.options import (
+    Count,
+    Lora,
+    Model,
+    Natural,
+    NotNegative,
+    OpenShare,
+    Options,
+    Positive,
+    Precision,
+    RunOptions,
+    Share,
+    Tiny,
+    flat,
+    parameters,
+)
 from training.recipes.ppo import PPORecipe, Server
 from training.recipes.reading import read_recipe
 from training.recipes.reward import RewardRecipe
@@ -14,14 +29,21 @@ from training.recipes.reward import RewardRecipe
 __all__ = [
     "REFERENCE",
     "Answerer",
+    "Count",
     "GenerateRecipe",
     "Lora",
     "Model",
+    "Natural",
+    "NotNegative",
+    "OpenShare",
     "Options",
     "PPORecipe",
+    "Positive",
+    "Precision",
     "RewardRecipe",
     "RunOptions",
     "Server",
+    "Share",
     "Tiny",
     "flat",
     "parameters",
