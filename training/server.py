@@ -6,24 +6,21 @@ the folder they are put into. One that cannot is refused: its answers would be t
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
 
 import numpy as np
 
+from foundation.endpoint import Client, Endpoint, EndpointError
 from foundation.errors import ZhongjingError
-from foundation.progress import track
+from foundation.jsonl import parse_json
 from training.actor import POLICY, Actor
 from training.drawing import Seed, cut
 from training.recipes import PPORecipe, Server
 from training.runtime import machine
 
+RETRIES = 2
 TAKES_ADAPTERS = (
     "a server that cannot take the current policy would answer as an older one: start vLLM with --enable-lora and "
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, or leave `server` out"
@@ -37,6 +34,16 @@ class ServerDrawer:
         self.recipe, self.server, self.stop = recipe, server, stop
         self.tokenizer: Any = None
         self.serving: str | None = None
+        self.client = Client(
+            Endpoint(
+                base_url=server.url,
+                model="",
+                key_variable=server.api_key_variable,
+                connections=server.connections,
+                timeout=server.timeout,
+                retries=RETRIES,
+            )
+        )
 
     def refresh(self, actor: Actor, version: int) -> None:
         """Save the policy's adapter under a name of its own, load it, then forget the one before."""
@@ -54,8 +61,12 @@ class ServerDrawer:
 
     def draw(self, prompts: Sequence[list[int]], seeds: Sequence[Seed]) -> list[list[int]]:
         """One answer to each tokenised prompt: its tokens, and the stop token where it came."""
-        with ThreadPoolExecutor(self.server.connections) as pool:
-            return list(track(pool.map(self._answer, prompts, seeds), "answers from the server", len(prompts)))
+        asked = list(zip(prompts, seeds, strict=True))
+        places = self.client.each(
+            range(len(asked)), lambda place: self._answer(*asked[place]), "answers from the server", len(asked)
+        )
+        answers = dict(places)
+        return [answers[place] for place in range(len(asked))]
 
     def _load(self, adapter: dict[str, str]) -> None:
         """A run that was killed may have left an adapter of this name there: the server keeps it until told."""
@@ -78,29 +89,17 @@ class ServerDrawer:
             "stop_token_ids": [self.stop],
             "return_token_ids": True,
         }
-        choice = json.loads(self._ask("completions", asked))["choices"][0]
+        choice = self.client.post("completions", asked, lambda body: parse_json(body)["choices"][0])
         tokens = choice.get("token_ids")
         if tokens is None:
             tokens = self.tokenizer.encode(choice["text"], add_special_tokens=False)
         ended = choice.get("finish_reason") == "stop" and tokens[-1:] != [self.stop]
         return cut([*tokens, self.stop] if ended or not tokens else tokens, self.stop)
 
-    def _ask(self, what: str, content: dict[str, Any]) -> bytes:
-        address = f"{self.server.url.rstrip('/')}/{what}"
-        headers = {"Content-Type": "application/json"}
-        if self.server.api_key_variable:
-            headers["Authorization"] = f"Bearer {os.environ.get(self.server.api_key_variable, '')}"
-        request = Request(address, json.dumps(content).encode(), headers)  # noqa: S310 (the recipe allows http alone)
+    def _ask(self, what: str, content: dict[str, Any]) -> None:
         try:
-            with urlopen(request, timeout=self.server.timeout) as response:  # noqa: S310
-                answer: bytes = response.read()
-                return answer
-        except HTTPError as error:
-            hint = TAKES_ADAPTERS if "lora" in what else None
-            raise ZhongjingError(f"the server refuses (status {error.code})", where=address, hint=hint) from error
-        except (URLError, TimeoutError, OSError) as error:
-            raise ZhongjingError(
-                f"no answer from the server ({type(error).__name__})",
-                where=address,
-                hint="start it, and run again: finished iterations are kept",
-            ) from error
+            self.client.post(what, content, bytes)
+        except EndpointError as error:
+            if error.fault not in ("refused", "denied"):
+                raise
+            raise ZhongjingError("the server refuses", where=error.where, hint=TAKES_ADAPTERS) from error
