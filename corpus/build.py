@@ -180,7 +180,7 @@ def _steps(
     )
     last = work / "dedup"
     if graph is not None:
-        yield match(last, graph, work / "match", **how)
+        yield match(last, graph, work / "match", rebuild=True, **how)
         last = work / "match"
     yield freeze(last, out / "versions", name, parents=options.freeze.parents, origins=options.freeze.origins)
 

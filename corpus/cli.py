@@ -239,12 +239,35 @@ def match_set(
     source: Source,
     out: Out,
     graph: Annotated[Path, typer.Option("--graph", help="Folder of a built knowledge graph.")],
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Replace an OUT that was matched with another version of the graph.")
+    ] = False,
     processes: Processes = None,
 ) -> None:
     """Link every turn to the graph and check the doctors' statements; contradictions go to review.jsonl.
+
+    What is there already, of the same dialogues and graph, is kept. See also: corpus match review.
 
     Example: zhongjing corpus match work/dedup --graph kg --out work/match
     """
     from corpus.matching import match
 
-    say(match(source, graph, out, processes=processes).line())
+    say(match(source, graph, out, processes=processes, reuse=True, rebuild=rebuild).line())
+
+
+@corpus.command("match review")
+def review_match(
+    source: Annotated[Path, typer.Argument(metavar="OUT", help="Folder that `corpus match` wrote.")],
+    show: Annotated[int, typer.Option(min=0, help="How many statements to show.")] = 20,
+    relation: Annotated[str | None, typer.Option(help="Only such claims, for instance 适应症.")] = None,
+) -> None:
+    """Show what the graph contradicts: the doctor's words, the claim, and the triples against it with file and line.
+
+    The words shown are of the consultations themselves.
+
+    Example: zhongjing corpus match review work/match --show 10 --relation 适应症
+    """
+    from corpus.contradictions import queue
+
+    for line in queue(source, show, relation):
+        say(line)

@@ -17,7 +17,7 @@ from corpus.people import DOCTOR, PATIENT, bare_name, is_surname, may_be_repeate
 from corpus.personal import Span, plain, structured_spans
 from corpus.records import Dialogue, Message
 from corpus.sets import SetWriter, StageResult, plan_step
-from corpus.steps import Change, map_step
+from corpus.steps import Change, map_step, one_by_one
 from corpus.tagger import Tagger, open_tagger
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Deidentify(msgspec.Struct, frozen=True):
             messages = [Message(message.role, text) for message, text in zip(dialogue.messages, texts, strict=True)]
             return msgspec.structs.replace(dialogue, messages=messages)
 
-        return change
+        return one_by_one(change)
 
     def open(self) -> tuple[Known, Tagger | None]:
         """What says of a name whether it is a medical one, and the tagger."""

@@ -10,7 +10,7 @@ import msgspec
 
 from corpus.records import Dialogue
 from corpus.sets import Drop, SetWriter, StageResult, plan_step
-from corpus.steps import Change, map_step
+from corpus.steps import Change, map_step, one_by_one
 from corpus.turns import is_courtesy
 from corpus.unsafe import ALL, Unsafe, unsafe_kind
 from foundation.text import everyday_share
@@ -70,7 +70,7 @@ class Filter(msgspec.Struct, frozen=True):
         def change(dialogue: Dialogue, _writer: SetWriter) -> Dialogue | Drop:
             return reason_against(dialogue, self.options) or dialogue
 
-        return change
+        return one_by_one(change)
 
 
 def filter_dialogues(

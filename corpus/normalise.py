@@ -12,7 +12,7 @@ import msgspec
 
 from corpus.records import Dialogue, Message
 from corpus.sets import Drop, SetWriter, StageResult, plan_step
-from corpus.steps import Change, map_step
+from corpus.steps import Change, map_step, one_by_one
 from corpus.turns import repair
 
 STAGE = "normalise"
@@ -49,7 +49,7 @@ class Normalise(msgspec.Struct, frozen=True):
 
     def start(self) -> Change:
         """Nothing to open."""
-        return _normalise_dialogue
+        return one_by_one(_normalise_dialogue)
 
 
 def normalise(source: Path, out: Path, *, processes: int | None = None, reuse: bool = False) -> StageResult:

@@ -57,8 +57,9 @@ class Meta(_Record):
 class KgReport(_Record):
     """What the graph knows of a dialogue.
 
-    `entities` are canonical names in order of first mention; `coverage` is the share of turns that mention one;
-    the counts are verdicts on the doctor's statements; `contradictions` say which, as subject, relation, object.
+    `entities` are canonical names in order of first mention; `coverage` is the share of turns that mention
+    one among those that do more than greet and thank; the counts are verdicts on the doctor's statements;
+    `contradictions` say which, as subject, relation, object.
     """
 
     entities: list[str]

@@ -145,7 +145,10 @@ def graph(version: Path) -> Section:
     )
     blocks = [
         plot(plots.bars(counts, keep_order=True), "医生陈述的判定  verdicts on doctors' statements"),
-        plot(plots.histogram(coverage, "share of turns that name an entity"), "图谱覆盖  coverage by dialogue"),
+        plot(
+            plots.histogram(coverage, "share of turns beyond courtesy that name an entity"),
+            "图谱覆盖  coverage by dialogue",
+        ),
     ]
     if triples:
         rows = [(*triple.split("\t"), count) for triple, count in Counter(triples).most_common(SHOWN)]

@@ -278,12 +278,11 @@ def arrow_batches(
         yield from parquet.iter_batches(batch_size=BATCH, columns=list(columns) if columns else None, use_threads=False)
 
 
-def read_row_groups(folder: Path, groups: Sequence[int]) -> Iterator[Dialogue]:
-    """The dialogues of some of the row groups that a set is written in."""
+def read_row_groups(folder: Path, groups: Sequence[int]) -> Iterator[list[Dialogue]]:
+    """The dialogues of some of the row groups that a set is written in, in batches."""
     with _open(folder) as parquet:
         for group in groups:
-            for batch in parquet.read_row_group(group).to_batches():
-                yield from from_batch(batch)
+            yield from map(from_batch, parquet.read_row_group(group).to_batches())
 
 
 def row_group_sizes(folder: Path) -> list[int]:
@@ -295,7 +294,7 @@ def row_group_sizes(folder: Path) -> list[int]:
 def read_some(folder: Path, ids: Collection[str], file: str = DIALOGUES) -> dict[str, Dialogue]:
     """The dialogues of a set or version with these ids, as far as it has them."""
     _require_set(folder)
-    wanted = ds.field("id").isin(sorted(ids))
+    wanted = ds.field("id").isin(pa.array(sorted(ids), pa.string()))
     rows = ds.dataset(existing_file(folder / file), format="parquet").to_table(filter=wanted)
     return {dialogue.id: dialogue for batch in rows.to_batches() for dialogue in from_batch(batch)}
 

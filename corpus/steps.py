@@ -1,8 +1,8 @@
-"""Steps that look at one dialogue at a time: what they are, and how they run over a set."""
+"""Steps from batches of dialogues to batches of outcomes: what they are, and how they run over a set."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,14 +14,26 @@ from corpus.shards import Part, run_in_shards
 
 SHARD = 10_000
 
-Change = Callable[[Dialogue, SetWriter], Dialogue | Drop]
+Outcome = Dialogue | Drop
+ChangeOne = Callable[[Dialogue, SetWriter], Outcome]
+Change = Callable[[Sequence[Dialogue], SetWriter], Iterable[Outcome]]
+"""Gives an outcome for each dialogue of a batch, in order; it depends on nothing outside the batch."""
 
 
 class Step(Protocol):
     """A step is sent to every process, where `start` opens what it needs and gives the function to apply."""
 
     def start(self) -> Change:
-        """The change to each dialogue."""
+        """The change to each batch of dialogues."""
+
+
+def one_by_one(change: ChangeOne) -> Change:
+    """A change that looks at one dialogue at a time."""
+
+    def change_all(dialogues: Sequence[Dialogue], writer: SetWriter) -> Iterator[Outcome]:
+        return (change(dialogue, writer) for dialogue in dialogues)
+
+    return change_all
 
 
 class _OverRows(msgspec.Struct, frozen=True):
@@ -35,12 +47,12 @@ class _OverRows(msgspec.Struct, frozen=True):
         change: Change = self.step.start()
 
         def do(part: Part, writer: SetWriter) -> None:
-            for dialogue in read_row_groups(self.source, part.places):
-                changed = change(dialogue, writer)
-                if isinstance(changed, Drop):
-                    writer.drop(dialogue, changed.reason, changed.detail)
-                else:
-                    writer.keep(changed)
+            for dialogues in read_row_groups(self.source, part.places):
+                for dialogue, changed in zip(dialogues, change(dialogues, writer), strict=True):
+                    if isinstance(changed, Drop):
+                        writer.drop(dialogue, changed.reason, changed.detail)
+                    else:
+                        writer.keep(changed)
 
         return do
 

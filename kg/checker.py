@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import tee
 
 import msgspec
 
@@ -73,8 +74,16 @@ class Checker:
 
     def check(self, text: str) -> list[Claim]:
         """The claims of a doctor's words in their order; asked, doubted and denied statements make none."""
-        plain = normalise(text)
-        reading = Reading(plain.text, self._items(plain.text, self._linker.link(plain.text)))
+        return next(self.check_all([text]))
+
+    def check_all(self, texts: Iterable[str]) -> Iterator[list[Claim]]:
+        """The claims of each text, in order: what `check` gives, faster for many texts."""
+        plain, again = tee(map(normalise, texts))
+        for one, mentions in zip(plain, self._linker.link_all(each.text for each in again), strict=True):
+            yield self._claims_of(one, mentions)
+
+    def _claims_of(self, plain: Normalised, mentions: Sequence[Mention]) -> list[Claim]:
+        reading = Reading(plain.text, self._items(plain.text, mentions))
         claims: dict[tuple[str, str, str, int], Claim] = {}
         for skeleton, elliptic in reading.sentences():
             for claim in self._of_sentence(skeleton, elliptic):

@@ -79,6 +79,11 @@ class KnowledgeGraph:
         number = self._names.number_of_spelling(name)
         return None if number is None else self.names[number]
 
+    def entity_of_plain(self, name: str) -> str | None:
+        """What `entity` gives for a name in normalised spelling (see `kg.normalise`), for less."""
+        number = self._names.number_of_plain(name)
+        return None if number is None else self.names[number]
+
     def number(self, name: str) -> int | None:
         """The position in `names` of the entity of this name or alias; None where there is none."""
         return self._names.number(name)

@@ -92,9 +92,10 @@ def allergic_in(text: str, graph: KnowledgeGraph) -> Iterator[tuple[int, int, st
 
 
 def _allergic(drug: str, graph: KnowledgeGraph) -> str | None:
-    canonical = graph.entity(drug)
+    canonical = graph.entity_of_plain(drug)
+    look_up = graph.entity if canonical else graph.entity_of_plain
     for name in dict.fromkeys((drug, canonical or drug)):
         for form in _ALLERGIC_NAMES:
-            if entity := graph.entity(form.format(name)):
+            if entity := look_up(form.format(name)):
                 return entity
     return f"{canonical}过敏者" if canonical and graph.type_of(canonical) == "drug" else None

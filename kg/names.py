@@ -35,12 +35,13 @@ class Names:
     def number_of_spelling(self, name: str) -> int | None:
         """The entity of a name or alias in any width, case or script; None where there is none."""
         number = self.number(name)
-        if number is None:
-            plain = normalise(name.strip()).text
-            number = self.number(plain)
-            spelling = self._spellings.position(plain) if number is None else None
-            number = number if spelling is None else int(self._spelling_entity[spelling])
-        return number
+        return self.number_of_plain(normalise(name.strip()).text) if number is None else number
+
+    def number_of_plain(self, name: str) -> int | None:
+        """The entity of a name or alias in normalised spelling; None where there is none."""
+        number = self.number(name)
+        spelling = self._spellings.position(name) if number is None else None
+        return number if spelling is None else int(self._spelling_entity[spelling])
 
     def numbers(self, names: Sequence[str]) -> NDArray[np.int32]:
         """The entity of each of many names or aliases, `UNKNOWN` where there is none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import msgspec
 
@@ -54,6 +54,7 @@ _GOES_ON = re.compile(
 )
 _DRUG_GOES_ON = re.compile("D(?:也|还|一般|主要|常|临床)*(?:可|能|用于|适用|适合|主治|适应|对|是|[FG])")
 _JUST_BEFORE, _LOOK_BACK, _CLAUSE, _BEFORE = 4, 8, 40, 200
+_LETTER = re.compile("[A-Z]")
 _TWO_NAMES = re.compile("[A-MO-WYZ][^A-MO-WYZ]*[A-MO-WYZ]")
 _ADVISED = re.compile(
     "可以|建议|应|推荐|能|可(?!能)|要|首选|适|开|给|予|请|宜|试|选|就|放心|有效|安全|治|用于|缓解|控制|改善|没.?(?:影响|问题|事)|好|用药|药物"
@@ -95,9 +96,13 @@ def _goes_on(phrase: Phrase, skeleton: str) -> bool:
 
 def _fitting(skeleton: str) -> Iterator[Phrase]:
     """The phrases whose ends a skeleton has."""
-    letters = {letter for letter in skeleton if "A" <= letter <= "Z"}
     if _TWO_NAMES.search(skeleton):
-        yield from (one for one in phrases() if one.subjects & letters and one.objects & letters)
+        yield from _with_ends(frozenset(_LETTER.findall(skeleton)))
+
+
+@cache
+def _with_ends(letters: frozenset[str]) -> tuple[Phrase, ...]:
+    return tuple(one for one in phrases() if one.subjects & letters and one.objects & letters)
 
 
 @lru_cache(4)

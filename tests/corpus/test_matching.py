@@ -8,8 +8,9 @@ import pytest
 
 import corpus.steps
 from corpus.build import build, run_chain
+from corpus.contradictions import queue
 from corpus.deidentify import deidentify
-from corpus.matching import REVIEW, match
+from corpus.matching import REVIEW, Matcher, match, matched_with, other_graph, version_of
 from corpus.records import Prompt
 from corpus.sampling import sample_prompts
 from corpus.sets import DIALOGUES, read_dialogues
@@ -50,7 +51,7 @@ def test_reports_and_the_review_queue(set_of: Callable[..., Path], graph: Path, 
     assert first.kg is not None
     assert second.kg is not None
     assert first.kg.entities[:3] == ["孕妇", "发热", "布洛芬"]
-    assert first.kg.coverage == 0.5
+    assert first.kg.coverage == 0.75
     assert (first.kg.supported, first.kg.contradicted) == (1, 1)
     assert (second.kg.entities, second.kg.coverage) == ([], 0.0)
     review = [json.loads(line) for line in (tmp_path / "out" / REVIEW).read_text().splitlines()]
@@ -110,3 +111,46 @@ def test_a_recipe_builds_its_graph_once(jsonl: Callable[..., Path], graph: Path,
     before = (tmp_path / "run" / "kg" / "manifest.json").stat().st_mtime_ns
     assert all(result.reused for result in build(path).results)
     assert (tmp_path / "run" / "kg" / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_a_match_of_another_graph_is_said_and_replaced_on_request(
+    set_of: Callable[..., Path], graph: Path, tmp_path: Path
+) -> None:
+    source, out, newer = set_of(CONSULTATION), tmp_path / "out", tmp_path / "newer"
+    match(source, graph, out)
+    assert match(source, graph, out, reuse=True).reused
+    (tmp_path / "more.csv").write_text("head,relation,tail\n头孢拉定,适应症,急性扁桃体炎\n", encoding="utf-8")
+    build_graph([tmp_path / "triples.csv", tmp_path / "more.csv"], newer, aliases=tmp_path / "aliases.json")
+    before = (out / DIALOGUES).read_bytes()
+    with pytest.raises(ZhongjingError, match="another version of the graph") as refused:
+        match(source, newer, out, reuse=True)
+    assert "--rebuild" in str(refused.value)
+    assert (out / DIALOGUES).read_bytes() == before
+    assert other_graph(out, graph) is None
+    said = other_graph(out, newer)
+    assert said is not None
+    assert matched_with(out) in said
+    result = match(source, newer, out, reuse=True, rebuild=True)
+    assert "graph_changed" in result.details
+    assert matched_with(out) == version_of(newer)
+    assert match(source, newer, tmp_path / "fresh").kept == 1
+    assert (tmp_path / "fresh" / "manifest.json").read_bytes().replace(b'"fresh"', b'"out"') == (
+        out / "manifest.json"
+    ).read_bytes()
+
+
+def test_the_queue_shows_the_words_and_the_evidence(set_of: Callable[..., Path], graph: Path, tmp_path: Path) -> None:
+    match(set_of(CONSULTATION), graph, tmp_path / "out")
+    head, words, against, count = queue(tmp_path / "out", 5)
+    assert head.endswith("(made-up.jsonl:1)  布洛芬 适用人群 孕妇")
+    assert words.strip() == "⟦孕妇可以吃布洛芬⟧。"
+    assert "布洛芬 禁忌 孕妇" in against
+    assert count.startswith("1 of 1 shown")
+    assert next(queue(tmp_path / "out", 5, "适应症")).startswith("0 of 0")
+
+
+def test_batches_change_nothing(set_of: Callable[..., Path], graph: Path) -> None:
+    dialogues = list(read_dialogues(set_of(CONSULTATION, ["脚疼", "多久了"], CONSULTATION[2:])))
+    matcher = Matcher(graph)
+    together = list(matcher.match_all(dialogues))
+    assert together == [one for dialogue in dialogues for one in matcher.match_all([dialogue])]

@@ -16,7 +16,7 @@ import pytest
 import corpus.steps
 from corpus.records import Dialogue
 from corpus.sets import DIALOGUES, Drop, SetWriter, plan_step, read_dialogues
-from corpus.steps import map_step
+from corpus.steps import Change, map_step, one_by_one
 from foundation.errors import ZhongjingError
 from foundation.manifest import read_manifest
 
@@ -119,8 +119,8 @@ class Mark:
     def __init__(self, calls: Path, fails_at: str = "") -> None:
         self.calls, self.fails_at = calls, fails_at
 
-    def start(self) -> Callable[[Dialogue, SetWriter], Dialogue | Drop]:
-        return self.change
+    def start(self) -> Change:
+        return one_by_one(self.change)
 
     def change(self, dialogue: Dialogue, writer: SetWriter) -> Dialogue | Drop:
         if dialogue.id == self.fails_at:
