@@ -1,22 +1,34 @@
-"""How far the experts of a campaign agree, and which prompts need a senior expert."""
+"""How far the experts of a campaign agree."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from itertools import combinations
-from statistics import median
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from annotation.consensus import count_votes
-from annotation.judgements import JudgedTask, counts, judged_tasks
-from annotation.measures import kendall_w, krippendorff_alpha, mean, pair_counts, tau_b
-from annotation.models import Assignment, Campaign, Task, User
-from corpus.records import Tiers
-
-LOWEST_W = 0.5
+from annotation.ballots import Ballots, followed
+from annotation.disputes import disputes
+from annotation.gaps import Gap, gap_in
+from annotation.measures import (
+    Levels,
+    alike_and_opposite,
+    kendall_w,
+    known_mean,
+    krippendorff_alpha,
+    mean,
+    ranked,
+    signs,
+    tau_b,
+)
+from annotation.models import Adjudication, Campaign, Task, User
+from annotation.panels import NO_ROW, Panel, own_tasks, panel
+from corpus.records import Dimension
 
 
 class PairAgreement(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,117 +48,153 @@ class ExpertAgreement(msgspec.Struct, frozen=True, kw_only=True):
     expert: str
     simulated: bool
     stated_reliability: float | None
+    left: bool
     assigned: int
     ranked: int
+    refused: int
     agreement: float | None
     tau_b: float | None
     median_seconds: float | None
 
 
 class AgreementSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """The agreement of a campaign in one dimension. A value is None where the rankings cannot tell.
+    """The agreement of a campaign in one dimension, by the version of the rule that it has now. A value is None where
+    the rankings cannot tell, and `gap` says why.
 
-    `alpha` is Krippendorff's (ordinal, ranks within prompts), `kendall_w` and the per-pair values are means.
-    `needs_adjudication` maps prompt ids to why (`low_agreement`, `majority_tie`).
+    `alpha` is Krippendorff's (ordinal, ranks within prompts) with its 95 % interval, `kendall_w` and the per-pair
+    values are means. `needs_adjudication` maps prompt ids to why. `other_rules` counts rankings by other versions of
+    the rule, `foreign` those of other answers than the task has now: neither is part of any figure.
     """
 
-    dimension: str
+    dimension: Dimension
     tasks: int
     judged_tasks: int
     judgements: int
     simulated: bool
+    gap: Gap | None
     alpha: float | None
+    alpha_interval: tuple[float, float] | None
     kendall_w: float | None
     pair_agreement: float | None
     tau_b: float | None
     experts: list[ExpertAgreement]
     pairs: list[PairAgreement]
-    needs_adjudication: dict[str, str]
+    needs_adjudication: dict[str, list[str]]
+    other_rules: dict[str, int]
+    foreign: int
 
 
-def agreement(session: Session, campaign: Campaign, *, dimension: str = "overall") -> AgreementSummary:
+def agreement(session: Session, campaign: Campaign, *, dimension: Dimension = "overall") -> AgreementSummary:
     """Measure the newest rankings of a campaign."""
-    tasks = judged_tasks(session, campaign)
-    prompts = [{j.expert: j.tiers for j in task.judgements if j.dimension == dimension} for task in tasks]
-    pairs = compare_experts(prompts)
+    return summarise(session, campaign, followed(session, campaign.id), dimension)
+
+
+def summarise(session: Session, campaign: Campaign, ballots: Ballots, dimension: Dimension) -> AgreementSummary:
+    """Measure rankings that are followed already."""
+    own = own_tasks(ballots)
+    laid = panel(ballots, dimension, own, campaign.guideline_version)
+    people = _people(session, ballots)
+    gap = gap_in(laid.levels)
+    pairs = [] if gap else compare_experts(laid.levels, [people[number].name for number in laid.experts.tolist()])
+    alpha = None if gap else krippendorff_alpha(laid.levels)
+    present = ranked(laid.levels)
     return AgreementSummary(
         dimension=dimension,
-        tasks=len(tasks),
-        judged_tasks=sum(map(bool, prompts)),
-        judgements=sum(map(len, prompts)),
-        simulated=any(judgement.simulated for task in tasks for judgement in task.judgements),
-        alpha=krippendorff_alpha(prompts),
-        kendall_w=mean(kendall_w(list(prompt.values())) for prompt in prompts),
+        tasks=len(own),
+        judged_tasks=len(laid.tasks),
+        judgements=int(present.sum()),
+        simulated=any(people[number].simulated for number in laid.experts.tolist()),
+        gap=gap,
+        alpha=alpha.value if alpha else None,
+        alpha_interval=(alpha.low, alpha.high) if alpha and alpha.low is not None and alpha.high is not None else None,
+        kendall_w=None if gap else known_mean(kendall_w(laid.levels)),
         pair_agreement=mean(pair.agreement for pair in pairs),
         tau_b=mean(pair.tau_b for pair in pairs),
-        experts=_experts(session, campaign, tasks, pairs, dimension),
+        experts=_experts(ballots, laid, people, pairs),
         pairs=pairs,
-        needs_adjudication=_open_questions(tasks, dimension),
+        needs_adjudication={one.prompt_id: one.reasons for one in disputes(ballots, settled_tasks(session, campaign))},
+        other_rules=_other_rules(ballots, dimension, campaign.guideline_version),
+        foreign=sum(named == dimension for _, named in ballots.foreign),
     )
 
 
-def needs_adjudication(rankings: Sequence[Tiers], *, lowest_w: float = LOWEST_W) -> str | None:
-    """Why a senior expert should decide: `low_agreement` where Kendall's W is under `lowest_w`, `majority_tie`
-    where as many experts prefer one answer to another as the other way round; None where neither."""
-    concordance = kendall_w(rankings)
-    if concordance is None:
-        return None
-    if concordance < lowest_w:
-        return "low_agreement"
-    votes = count_votes(rankings)
-    tied = any(votes[pair] == votes[pair[::-1]] > 0 for pair in votes)
-    return "majority_tie" if tied else None
+def settled_tasks(session: Session, campaign: Campaign) -> set[int]:
+    """The tasks on which a senior expert's decision stands."""
+    newest = (
+        select(Adjudication.task_id, func.max(Adjudication.version).label("version"))
+        .join(Task, Task.id == Adjudication.task_id)
+        .where(Task.campaign_id == campaign.id)
+        .group_by(Adjudication.task_id)
+        .subquery()
+    )
+    found = select(Adjudication.task_id).join(
+        newest, (newest.c.task_id == Adjudication.task_id) & (newest.c.version == Adjudication.version)
+    )
+    return set(session.scalars(found.where(Adjudication.withdrawn.is_(False))))
 
 
-def compare_experts(prompts: Sequence[Mapping[str, Tiers]]) -> list[PairAgreement]:
-    """Every two experts with at least one prompt in common; `prompts` maps expert to tiers, one per prompt."""
-    experts = sorted({expert for prompt in prompts for expert in prompt})
+def compare_experts(levels: Levels, names: Sequence[str]) -> list[PairAgreement]:
+    """Every two experts with at least one prompt in common, in the order of their names."""
+    present, ordered = ranked(levels), signs(levels)
     compared = []
-    for one, other in combinations(experts, 2):
-        shared = [(prompt[one], prompt[other]) for prompt in prompts if one in prompt and other in prompt]
-        if shared:
-            compared.append(_compare(one, other, shared))
+    for one, other in combinations(sorted(range(len(names)), key=lambda place: names[place]), 2):
+        shared = present[one] & present[other]
+        if shared.any():
+            compared.append(_compare(names[one], names[other], ordered[one, shared], ordered[other, shared]))
     return compared
 
 
-def _compare(one: str, other: str, shared: Sequence[tuple[Tiers, Tiers]]) -> PairAgreement:
-    counts = [pair_counts(first, second) for first, second in shared]
-    alike, opposite = sum(count[0] for count in counts), sum(count[1] for count in counts)
+def _compare(one: str, other: str, first: Levels, second: Levels) -> PairAgreement:
+    alike, opposite = (int(counts.sum()) for counts in alike_and_opposite(first, second))
     return PairAgreement(
         one=one,
         other=other,
-        prompts=len(shared),
+        prompts=len(first),
         agreement=alike / (alike + opposite) if alike + opposite else None,
-        tau_b=mean(tau_b(first, second) for first, second in shared),
+        tau_b=known_mean(tau_b(first, second)),
     )
 
 
+def _people(session: Session, ballots: Ballots) -> dict[int, User]:
+    numbers = np.unique(ballots.column("expert")).tolist()
+    return {user.id: user for user in session.scalars(select(User).where(User.id.in_(numbers)))}
+
+
 def _experts(
-    session: Session, campaign: Campaign, tasks: Sequence[JudgedTask], pairs: Sequence[PairAgreement], dimension: str
+    ballots: Ballots, laid: Panel, people: dict[int, User], pairs: Sequence[PairAgreement]
 ) -> list[ExpertAgreement]:
-    given = select(Assignment.expert_id, func.count()).join(Task, Task.id == Assignment.task_id)
-    given = given.where(Assignment.campaign_id == campaign.id, counts()).group_by(Assignment.expert_id)
-    assigned = {row[0]: row[1] for row in session.execute(given)}
-    judgements = [j for task in tasks for j in task.judgements if j.dimension == dimension]
+    work = np.isin(ballots.column("task"), list(own_tasks(ballots)))
+    experts, refused = ballots.column("expert"), ballots.column("refused")
     rows = []
-    for user in sorted(session.scalars(select(User).where(User.id.in_(assigned))), key=lambda user: user.name):
+    for user in sorted(people.values(), key=lambda user: user.name):
         own = [pair for pair in pairs if user.name in (pair.one, pair.other)]
-        seconds = [judgement.seconds for judgement in judgements if judgement.expert == user.name]
+        hers = work & (experts == user.id)
+        seconds = _seconds(ballots, laid, user.id)
         rows.append(
             ExpertAgreement(
                 expert=user.name,
                 simulated=user.simulated,
                 stated_reliability=user.reliability,
-                assigned=assigned[user.id],
+                left=user.left_at is not None,
+                assigned=int(hers.sum()),
                 ranked=len(seconds),
+                refused=int((hers & refused).sum()),
                 agreement=mean(pair.agreement for pair in own),
                 tau_b=mean(pair.tau_b for pair in own),
-                median_seconds=median(seconds) if seconds else None,
+                median_seconds=float(np.median(seconds)) if len(seconds) else None,
             )
         )
     return rows
 
 
-def _open_questions(tasks: Sequence[JudgedTask], dimension: str) -> dict[str, str]:
-    reasons = {task.prompt.prompt_id: needs_adjudication(task.tiers(dimension)) for task in tasks if not task.decided}
-    return {prompt_id: reason for prompt_id, reason in reasons.items() if reason}
+def _seconds(ballots: Ballots, laid: Panel, expert: int) -> NDArray[np.float64]:
+    rows = laid.rows[laid.experts == expert].ravel()
+    seconds: NDArray[np.float64] = ballots.column("seconds")[rows[rows != NO_ROW]]
+    return seconds
+
+
+def _other_rules(ballots: Ballots, dimension: Dimension, rule: str) -> dict[str, int]:
+    everything = panel(ballots, dimension, own_tasks(ballots))
+    rules = ballots.column("rule")[everything.rows[everything.rows != NO_ROW]].tolist()
+    counted = Counter(ballots.rules[number] for number in rules)
+    return {version: count for version, count in sorted(counted.items()) if version != rule}

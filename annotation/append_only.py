@@ -25,6 +25,21 @@ def forbid_changes(table: str) -> None:
     )
 
 
+def forbid_replacing(table: str) -> None:
+    """Refuse what goes around those triggers: INSERT OR REPLACE on SQLite, TRUNCATE on PostgreSQL."""
+    if op.get_bind().dialect.name == "sqlite":
+        present = f"EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)"  # noqa: S608
+        op.execute(
+            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {present} "
+            f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never changed'); END"
+        )
+    else:
+        op.execute(
+            f"CREATE TRIGGER {table}_never_emptied BEFORE TRUNCATE ON {table} "
+            f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse()"
+        )
+
+
 def drop_refusal(table: str) -> None:
     """Forget what refused changes in a `table` that is gone; on SQLite it went with the table."""
     if op.get_bind().dialect.name == "postgresql":

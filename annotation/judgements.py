@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from annotation.decisions import GoldOrder, Ranking, Repeat, Submission
-from annotation.models import Answer, Assignment, Campaign, Task, User
+from annotation.models import Adjudication, Answer, Assignment, Campaign, Task, User
 from corpus.records import Judgement, Prompt, Response, Tiers
 
 
@@ -44,10 +44,15 @@ def judged_tasks(session: Session, campaign: Campaign) -> list[JudgedTask]:
             prompt=msgspec.convert(task.prompt, Prompt),
             responses=[Response(output_id=a.output_id, text=a.text, model=a.model) for a in _by_id(task.responses)],
             judgements=judgements[task.id],
-            decided=task.adjudications[-1].tiers if task.adjudications else None,
+            decided=standing(task.adjudications),
         )
         for task in sorted(session.scalars(query), key=lambda task: task.prompt_id)
     ]
+
+
+def standing(adjudications: Sequence[Adjudication]) -> Tiers | None:
+    """The order decided last, of all versions by number; None where nothing was, or that was taken back."""
+    return adjudications[-1].tiers if adjudications and not adjudications[-1].withdrawn else None
 
 
 def counts() -> ColumnElement[bool]:

@@ -1,90 +1,171 @@
-"""Measures of agreement between rankings with ties. Each returns None where the data cannot tell."""
+"""Measures of agreement between rankings with ties and gaps, over a whole panel at once.
+
+A panel is an array (experts, prompts, answers) of levels: the tier that an expert put an answer into, 0 the best,
+`MISSING` where she has not ranked the prompt or it has fewer answers. Where the rankings cannot tell, a value is NaN
+in an array and None alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
-from math import sqrt
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from annotation.consensus import level_of
+from annotation.intervals import FEWEST_CLUSTERS, jackknife
 from corpus.records import Tiers
 
+MISSING = -1
 
-def mid_ranks(tiers: Tiers) -> dict[str, float]:
-    """Ranks from 1; tied ids share the mean of the ranks they take up."""
-    ranks: dict[str, float] = {}
-    for tier in tiers:
-        ranks.update(dict.fromkeys(tier, len(ranks) + (len(tier) + 1) / 2))
-    return ranks
+Levels = NDArray[np.int8]
+Floats = NDArray[np.float64]
 
 
-def pair_counts(one: Tiers, other: Tiers) -> tuple[int, int, int, int]:
-    """Over all pairs of ids: ordered alike, ordered oppositely, tied in `one` at least, tied in `other` at least."""
-    first, second = level_of(one), level_of(other)
-    alike = opposite = tied_one = tied_other = 0
-    for a, b in combinations(sorted(first), 2):
-        by_one, by_other = first[a] - first[b], second[a] - second[b]
-        alike += by_one * by_other > 0
-        opposite += by_one * by_other < 0
-        tied_one += by_one == 0
-        tied_other += by_other == 0
-    return alike, opposite, tied_one, tied_other
+class Alpha(msgspec.Struct, frozen=True, kw_only=True):
+    """Krippendorff's alpha with its 95 % interval, None where there are too few prompts for one."""
+
+    value: float
+    low: float | None
+    high: float | None
 
 
-def tau_b(one: Tiers, other: Tiers) -> float | None:
-    """Kendall's tau-b of two rankings of the same ids; None where either ties everything."""
-    alike, opposite, tied_one, tied_other = pair_counts(one, other)
-    size = sum(map(len, one))
-    pairs = size * (size - 1) // 2
-    scale = sqrt((pairs - tied_one) * (pairs - tied_other))
-    return (alike - opposite) / scale if scale else None
+def panel_of(prompts: Sequence[Mapping[str, Tiers]]) -> tuple[list[str], Levels]:
+    """The experts, sorted, and the panel of their rankings; `prompts` maps expert to tiers, one mapping a prompt."""
+    experts = sorted({expert for prompt in prompts for expert in prompt})
+    widest = max((sum(map(len, tiers)) for prompt in prompts for tiers in prompt.values()), default=0)
+    levels = np.full((len(experts), len(prompts), widest), MISSING, np.int8)
+    for place, prompt in enumerate(prompts):
+        for expert, tiers in prompt.items():
+            found = level_of(tiers)
+            levels[experts.index(expert), place, : len(found)] = [found[name] for name in sorted(found)]
+    return experts, levels
 
 
-def kendall_w(rankings: Sequence[Tiers]) -> float | None:
-    """Kendall's coefficient of concordance with the correction for ties (Kendall & Gibbons 1990, ch. 6).
+def ranked(levels: Levels) -> NDArray[np.bool_]:
+    """Which experts have ranked which prompts: (experts, prompts)."""
+    found: NDArray[np.bool_] = np.any(levels >= 0, axis=-1)
+    return found
 
-    0 to 1; None for fewer than two rankings or where every ranking ties everything.
-    """
-    judges, size = len(rankings), sum(map(len, rankings[0])) if rankings else 0
-    if judges < 2 or size < 2:
-        return None
-    sums: dict[str, float] = {}
-    for tiers in rankings:
-        for output_id, rank in mid_ranks(tiers).items():
-            sums[output_id] = sums.get(output_id, 0.0) + rank
+
+def signs(levels: Levels) -> Levels:
+    """For every pair of answers (the last axis): 1 where the first is better, -1 where the second is, 0 where they
+    are tied or missing."""
+    first, second = np.triu_indices(levels.shape[-1], 1)
+    here, there = levels[..., first], levels[..., second]
+    found: Levels = np.sign(there - here, dtype=np.int8) * ((here >= 0) & (there >= 0))
+    return found
+
+
+def mid_ranks(levels: Levels) -> Floats:
+    """Ranks from 1; tied answers share the mean of the ranks that they take up, what is missing is NaN."""
+    known = levels >= 0
+    both = known[..., :, None] & known[..., None, :]
+    beaten = np.where(both, np.sign(levels[..., :, None] - levels[..., None, :]), 0).sum(axis=-1)
+    size = known.sum(axis=-1, keepdims=True)
+    return np.where(known, (size + 1 + beaten) / 2, np.nan)
+
+
+def tau_b(one: Levels, other: Levels) -> Floats:
+    """Kendall's tau-b of `signs` against `signs`, prompt by prompt; NaN where either ties everything or is missing."""
+    product = (one * other).sum(axis=-1, dtype=np.int64)
+    scale = np.sqrt(_size(one) * _size(other))
+    found: Floats = np.divide(product, scale, out=np.full(product.shape, np.nan), where=scale > 0)
+    return found
+
+
+def alike_and_opposite(one: Levels, other: Levels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Prompt by prompt: the pairs that both `signs` order, ordered alike and ordered oppositely."""
+    product = one * other
+    return (product > 0).sum(axis=-1), (product < 0).sum(axis=-1)
+
+
+def kendall_w(levels: Levels) -> Floats:
+    """Kendall's coefficient of concordance of every prompt, with the correction for ties (Kendall & Gibbons 1990,
+    ch. 6): 0 to 1; NaN for fewer than two rankings, or where every ranking ties everything."""
+    judges = ranked(levels).sum(axis=0)
+    known = (levels >= 0).any(axis=0)
+    size = known.sum(axis=-1)
+    sums = np.nan_to_num(mid_ranks(levels)).sum(axis=0)
     mean = judges * (size + 1) / 2
-    spread = sum((total - mean) ** 2 for total in sums.values())
-    ties = sum(len(tier) ** 3 - len(tier) for tiers in rankings for tier in tiers)
-    scale = judges**2 * (size**3 - size) - judges * ties
-    return 12 * spread / scale if scale else None
+    spread = np.where(known, (sums - mean[:, None]) ** 2, 0).sum(axis=-1)
+    scale = judges**2 * (size**3 - size) - judges * _ties(levels).sum(axis=0)
+    told = (judges >= 2) & (scale > 0)
+    found: Floats = np.divide(12 * spread, scale, out=np.full(len(size), np.nan), where=told)
+    return found
 
 
-def krippendorff_alpha(judged: Iterable[Mapping[str, Tiers]]) -> float | None:
+def krippendorff_alpha(levels: Levels) -> Alpha | None:
     """Krippendorff's alpha, ordinal, over the ranks within each prompt: units are answers, coders are experts.
 
-    `judged` holds one mapping of expert to tiers per prompt. None where no answer was ranked twice or all ranks
-    are equal.
+    None where no answer was ranked twice, or all ranks are equal. The interval is the delete-one-prompt jackknife's.
     """
-    import krippendorff
-
-    prompts = list(judged)
-    experts = sorted({expert for prompt in prompts for expert in prompt})
-    columns = [
-        [ranks[expert].get(output_id, np.nan) if expert in ranks else np.nan for expert in experts]
-        for prompt in prompts
-        if len(prompt) > 1
-        for ranks in [{expert: mid_ranks(tiers) for expert, tiers in prompt.items()}]
-        for output_id in sorted(next(iter(ranks.values())))
-    ]
-    table = np.array(columns, dtype=float).T
-    if not columns or len(np.unique(table[~np.isnan(table)])) < 2:
+    together = _coincidences(levels)
+    together = together[together.any(axis=(1, 2))]
+    total = together.sum(axis=0)
+    value = float(_alpha(total))
+    if np.isnan(value):
         return None
-    return float(krippendorff.alpha(reliability_data=table, level_of_measurement="ordinal"))
+    if len(together) < FEWEST_CLUSTERS:
+        return Alpha(value=value, low=None, high=None)
+    low, high = jackknife(value, np.nan_to_num(_alpha(total - together), nan=value))
+    return Alpha(value=value, low=max(-1.0, low), high=min(1.0, high))
 
 
 def mean(values: Iterable[float | None]) -> float | None:
     """The mean of what is known; None where nothing is."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
+
+
+def known_mean(values: Floats) -> float | None:
+    """The mean of what is no NaN; None where nothing is."""
+    found = values[~np.isnan(values)]
+    return float(found.mean()) if len(found) else None
+
+
+def _size(ordered: Levels) -> NDArray[np.int64]:
+    size: NDArray[np.int64] = np.abs(ordered).sum(axis=-1, dtype=np.int64)
+    return size
+
+
+def _ties(levels: Levels) -> NDArray[np.int64]:
+    """The sum of t^3 - t over the tiers of each ranking: t^2 - 1 for each answer in a tier of t."""
+    known = levels >= 0
+    equal = (levels[..., :, None] == levels[..., None, :]) & known[..., :, None]
+    tier: NDArray[np.int64] = equal.sum(axis=-1)
+    ties: NDArray[np.int64] = np.where(known, tier**2 - 1, 0).sum(axis=-1)
+    return ties
+
+
+def _coincidences(levels: Levels) -> Floats:
+    """How often two experts gave an answer the one rank and the other: (prompts, ranks, ranks), ranks by halves.
+
+    Each answer counts for as many as ranked it (Krippendorff 2004, ch. 11.3).
+    """
+    _, prompts, answers = levels.shape
+    ranks = mid_ranks(levels)
+    expert, prompt, answer = np.nonzero(~np.isnan(ranks))
+    width = 2 * answers - 1
+    place = (prompt * answers + answer) * width + (2 * ranks[expert, prompt, answer] - 2).astype(np.int64)
+    counts = np.bincount(place, minlength=prompts * answers * width).reshape(prompts, answers, width).astype(float)
+    coders = counts.sum(axis=-1, keepdims=True)
+    weighed = np.divide(counts, coders - 1, out=np.zeros_like(counts), where=coders > 1)
+    found: Floats = np.einsum("tkv,tkw->tvw", weighed, counts)
+    found[:, range(width), range(width)] -= weighed.sum(axis=1)
+    return found
+
+
+def _alpha(together: Floats) -> Floats:
+    """Alpha of coincidences (…, ranks, ranks) by the ordinal metric; NaN where it is not defined."""
+    counts = together.sum(axis=-1)
+    total = counts.sum(axis=-1)
+    centre = counts.cumsum(axis=-1) - counts / 2
+    distance = (centre[..., :, None] - centre[..., None, :]) ** 2
+    observed = (together * distance).sum(axis=(-1, -2))
+    expected = (counts[..., :, None] * counts[..., None, :] * distance).sum(axis=(-1, -2))
+    disagreement = np.divide(
+        observed * (total - 1), expected, out=np.full(np.shape(expected), np.nan), where=expected > 0
+    )
+    return np.asarray(1 - disagreement)

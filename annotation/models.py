@@ -168,13 +168,15 @@ class Assignment(Base):
 
 
 class Adjudication(Base):
-    """A senior expert's decision on a task, with her reason; the rankings stay as they are."""
+    """A senior expert's decision on a task, with her reason, or the withdrawal of the one before, whose `tiers` are
+    empty. The rankings stay as they are, and so do earlier decisions."""
 
     __tablename__ = "adjudications"
     __table_args__ = (
         UniqueConstraint("task_id", "version"),
         CheckConstraint("version >= 1", name="version"),
         CheckConstraint("length(reason) >= 1", name="reason"),
+        CheckConstraint("NOT (withdrawn AND none_acceptable)", name="withdrawn"),
     )
 
     task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id"))
@@ -182,6 +184,10 @@ class Adjudication(Base):
     version: Mapped[int]
     tiers: Mapped[Tiers]
     reason: Mapped[str]
+    withdrawn: Mapped[bool] = mapped_column(default=False, server_default=false())
+    none_acceptable: Mapped[bool] = mapped_column(default=False, server_default=false())
+    guideline_version: Mapped[str] = mapped_column(String(50))
+    key: Mapped[str | None] = mapped_column(String(100), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

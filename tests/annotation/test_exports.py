@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from annotation.adjudication import adjudicate
 from annotation.consensus import consensus, count_votes, level_of
 from annotation.database import Database
 from annotation.errors import InvalidError
 from annotation.exports import export, ordered_pairs, pairs_of, split_dialogues
-from annotation.models import Adjudication, Assignment, Task
+from annotation.models import Assignment, Task
 from annotation.ranking import Decision, submit
 from annotation.simulation import simulate
 from corpus.records import Judgement, Message, Preference, RankedPrompt, Response, make_id
@@ -182,8 +183,7 @@ def test_a_senior_experts_decision_is_what_is_exported(database, made, tmp_path)
         task = session.scalars(select(Task).order_by(Task.id)).first()
         ids = [f"o-{task.prompt_id}-{k}" for k in range(4)]
         decided = [[ids[0]], [ids[1], ids[2]], [ids[3]]]
-        session.add(Adjudication(task_id=task.id, senior_id=senior.id, version=1, tiers=decided, reason="safety"))
-        session.flush()
+        adjudicate(session, task_id=task.id, senior_id=senior.id, tiers=decided, reason="safety")
         release = export(session, campaign, tmp_path / "release", seed=0)
     row = next(iter(read_records(tmp_path / "release" / "rankings.jsonl", RankedPrompt)))
     assert release.adjudicated == 1

@@ -1,7 +1,8 @@
+"""Measures of agreement beside the `krippendorff` package and scipy, on made rankings with ties and gaps."""
+
 from __future__ import annotations
 
 import math
-from itertools import chain
 
 import krippendorff
 import numpy as np
@@ -10,105 +11,125 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from annotation.agreement import compare_experts, needs_adjudication
-from annotation.measures import kendall_w, krippendorff_alpha, mid_ranks, pair_counts, tau_b
-from corpus.records import Tiers
+from annotation.agreement import compare_experts
+from annotation.certainty import certainty, chance_of_majority
+from annotation.disputes import tied_majorities
+from annotation.gaps import SENTENCES, Gap, gap_in
+from annotation.measures import (
+    MISSING,
+    alike_and_opposite,
+    kendall_w,
+    known_mean,
+    krippendorff_alpha,
+    mid_ranks,
+    panel_of,
+    ranked,
+    signs,
+    tau_b,
+)
 
 
 @st.composite
-def tiers_of(draw, size: int) -> Tiers:
-    ids = draw(st.permutations([f"o{number}" for number in range(size)]))
-    tiers: Tiers = [[ids[0]]]
-    for output_id in ids[1:]:
-        if draw(st.booleans()):
-            tiers.append([output_id])
-        else:
-            tiers[-1].append(output_id)
-    return tiers
+def panels(draw, experts=(1, 5)):
+    """Experts x prompts x answers: any order with ties, of 2 to 6 answers a prompt, some rankings missing."""
+    count, sizes = draw(st.integers(*experts)), draw(st.lists(st.integers(2, 6), min_size=1, max_size=5))
+    levels = np.full((count, len(sizes), max(sizes)), MISSING, np.int8)
+    for expert in range(count):
+        for prompt, size in enumerate(sizes):
+            if draw(st.integers(0, 4)):
+                scores = draw(st.lists(st.integers(0, size - 1), min_size=size, max_size=size))
+                levels[expert, prompt, :size] = stats.rankdata(scores, method="dense") - 1
+    return levels
 
 
-def rankings(at_least: int = 2):
-    return st.integers(2, 7).flatmap(lambda size: st.lists(tiers_of(size), min_size=at_least, max_size=6))
+def rows_of(levels, prompt):
+    """Rank vectors of the experts who ranked a prompt."""
+    rows = mid_ranks(levels)[:, prompt]
+    return rows[ranked(levels)[:, prompt]][:, (levels[:, prompt] >= 0).any(axis=0)]
 
 
-def rank_vector(tiers: Tiers) -> list[float]:
-    ranks = mid_ranks(tiers)
-    return [ranks[name] for name in sorted(ranks)]
+@given(panels())
+def test_ranks_are_scipys(levels):
+    found = mid_ranks(levels)
+    for expert, prompt in np.argwhere(ranked(levels)):
+        known = levels[expert, prompt] >= 0
+        assert list(found[expert, prompt, known]) == list(stats.rankdata(levels[expert, prompt, known]))
+        assert np.isnan(found[expert, prompt, ~known]).all()
 
 
-@given(rankings())
-def test_ranks_are_scipys(orders):
-    for tiers in orders:
-        level = [next(at for at, tier in enumerate(tiers) if name in tier) for name in sorted(chain(*tiers))]
-        assert rank_vector(tiers) == list(stats.rankdata(level))
+@given(panels(experts=(2, 2)))
+def test_tau_b_is_scipys(levels):
+    found = tau_b(*signs(levels))
+    for prompt in range(levels.shape[1]):
+        rows = rows_of(levels, prompt)
+        expected = stats.kendalltau(*rows).statistic if len(rows) == 2 else math.nan
+        assert found[prompt] == pytest.approx(expected, nan_ok=True)
 
 
-@given(rankings())
-def test_tau_b_is_scipys(orders):
-    one, other = orders[:2]
-    expected = stats.kendalltau(rank_vector(one), rank_vector(other)).statistic
-    found = tau_b(one, other)
-    if found is None:
-        assert math.isnan(expected)
+@given(panels(experts=(3, 6)))
+def test_w_is_friedmans(levels):
+    found = kendall_w(levels)
+    for prompt in range(levels.shape[1]):
+        rows = rows_of(levels, prompt)
+        judges, size = rows.shape
+        if judges < 2 or (rows == rows[:, :1]).all():
+            assert math.isnan(found[prompt])
+        elif judges > 2 and size > 2:
+            expected = stats.friedmanchisquare(*rows.T).statistic / (judges * (size - 1))
+            assert found[prompt] == pytest.approx(expected)
+
+
+@given(panels())
+def test_alpha_is_krippendorffs_over_ranks_within_prompts(levels):
+    table = mid_ranks(levels).reshape(len(levels), -1)
+    found = krippendorff_alpha(levels)
+    coded = table[:, (~np.isnan(table)).sum(axis=0) > 1]
+    if len(np.unique(coded[~np.isnan(coded)])) < 2:
+        assert found is None
     else:
-        assert found == pytest.approx(expected)
-
-
-@given(rankings(at_least=3))
-def test_w_is_friedmans(orders):
-    table = np.array([rank_vector(tiers) for tiers in orders])
-    judges, size = table.shape
-    found = kendall_w(orders)
-    if size < 3 or found is None:
-        return
-    expected = stats.friedmanchisquare(*table.T).statistic / (judges * (size - 1))
-    assert found == pytest.approx(expected)
+        expected = krippendorff.alpha(reliability_data=table, level_of_measurement="ordinal")
+        assert found.value == pytest.approx(expected)
 
 
 def test_w_of_a_textbook_example():
     """Six judges alike: 1. Two judges opposite: 0. Three judges 123, 132, 213: S = 6.0 of 18, W = 4/9."""
-    alike = [[["a"], ["b"], ["c"]]] * 6
-    assert kendall_w(alike) == 1.0
-    assert kendall_w([[["a"], ["b"]], [["b"], ["a"]]]) == 0.0
-    three = [[["a"], ["b"], ["c"]], [["a"], ["c"], ["b"]], [["b"], ["a"], ["c"]]]
-    assert kendall_w(three) == pytest.approx(4 / 9)
+    for orders, expected in (
+        ([[0, 1, 2]] * 6, 1.0),
+        ([[0, 1], [1, 0]], 0.0),
+        ([[0, 1, 2], [0, 2, 1], [1, 0, 2]], 4 / 9),
+    ):
+        assert kendall_w(np.array(orders, np.int8)[:, None]) == pytest.approx(expected)
 
 
-def test_nothing_is_measured_where_nothing_can_be():
-    tied = [["a", "b"]]
-    assert tau_b(tied, [["a"], ["b"]]) is None
-    assert kendall_w([[["a"], ["b"]]]) is None
-    assert kendall_w([tied, tied]) is None
-    assert kendall_w([]) is None
-    assert krippendorff_alpha([{"x": [["a"], ["b"]]}]) is None
-    assert krippendorff_alpha([]) is None
-    assert krippendorff_alpha([{"x": tied, "y": tied}]) is None
+def test_the_interval_of_alpha_is_the_jackknifes():
+    rng = np.random.default_rng(1)
+    levels = np.argsort(rng.normal(size=(4, 12, 3)) + np.arange(3), axis=-1).argsort(axis=-1).astype(np.int8)
+
+    def value(prompts):
+        table = mid_ranks(levels[:, prompts]).reshape(4, -1)
+        return krippendorff.alpha(reliability_data=table, level_of_measurement="ordinal")
+
+    without = np.array([value([other for other in range(12) if other != prompt]) for prompt in range(12)])
+    error = math.sqrt(11 / 12 * ((without - without.mean()) ** 2).sum())
+    half = stats.t.ppf(0.975, 11) * error
+    found = krippendorff_alpha(levels)
+    assert (found.low, found.high) == pytest.approx((found.value - half, found.value + half), abs=1e-4)
+    few = krippendorff_alpha(levels[:, :9])
+    assert (few.low, few.high) == (None, None)
 
 
-def test_alpha_is_krippendorffs_over_ranks_within_prompts():
-    prompts = [
-        {"x": [["a"], ["b"], ["c"]], "y": [["a"], ["c"], ["b"]]},
-        {"x": [["d", "e"], ["f"]], "z": [["d"], ["e"], ["f"]]},
-    ]
-    nan = np.nan
-    table = [[1, 2, 3, 1.5, 1.5, 3], [1, 3, 2, nan, nan, nan], [nan, nan, nan, 1, 2, 3]]
-    expected = krippendorff.alpha(reliability_data=table, level_of_measurement="ordinal")
-    assert krippendorff_alpha(prompts) == pytest.approx(expected)
-
-
-def test_alpha_of_perfect_agreement_and_of_contradiction():
-    order, reverse = [["a"], ["b"], ["c"]], [["c"], ["b"], ["a"]]
-    assert krippendorff_alpha([{"x": order, "y": order}] * 3) == pytest.approx(1.0)
-    assert krippendorff_alpha([{"x": order, "y": reverse}] * 3) < 0
-
-
-@given(rankings())
-def test_pair_counts_add_up(orders):
-    one, other = orders[:2]
-    alike, opposite, tied_one, tied_other = pair_counts(one, other)
-    size = len(list(chain(*one)))
-    both = size * (size - 1) // 2 - alike - opposite
-    assert max(tied_one, tied_other) <= both <= tied_one + tied_other
+@given(panels(experts=(2, 2)))
+def test_pairs_ordered_alike_are_counted_one_by_one(levels):
+    alike, opposite = alike_and_opposite(*signs(levels))
+    for prompt in range(levels.shape[1]):
+        rows = rows_of(levels, prompt)
+        products = [
+            np.sign(rows[0, a] - rows[0, b]) * np.sign(rows[1, a] - rows[1, b])
+            for a in range(rows.shape[1])
+            for b in range(a)
+            if len(rows) == 2
+        ]
+        assert (alike[prompt], opposite[prompt]) == (products.count(1), products.count(-1))
 
 
 def test_experts_are_compared_on_what_they_share():
@@ -117,13 +138,59 @@ def test_experts_are_compared_on_what_they_share():
         {"x": [["a"], ["b"]], "y": [["b"], ["a"]], "z": [["a"], ["b"]]},
         {"y": [["a", "b"]], "z": [["a"], ["b"]]},
     ]
-    found = {(pair.one, pair.other): (pair.prompts, pair.agreement, pair.tau_b) for pair in compare_experts(prompts)}
+    experts, levels = panel_of(prompts)
+    found = {
+        (pair.one, pair.other): (pair.prompts, pair.agreement, pair.tau_b) for pair in compare_experts(levels, experts)
+    }
     assert found == {("x", "y"): (2, 0.5, 0.0), ("x", "z"): (1, 1.0, 1.0), ("y", "z"): (2, 0.0, -1.0)}
 
 
-def test_when_a_senior_expert_is_needed():
-    order, reverse = [["a"], ["b"], ["c"]], [["c"], ["b"], ["a"]]
-    assert needs_adjudication([order] * 6) is None
-    assert needs_adjudication([order]) is None
-    assert needs_adjudication([order] * 3 + [reverse] * 3) == "low_agreement"
-    assert needs_adjudication([order] * 3 + [[["a"], ["c"], ["b"]]] * 3) == "majority_tie"
+ORDER, REVERSE, SWAPPED, TIED = ([["a"], ["b"], ["c"]], [["c"], ["b"], ["a"]], [["a"], ["c"], ["b"]], [["a", "b", "c"]])
+
+
+def test_a_majority_that_ties_is_seen():
+    for orders, tied in (
+        ([ORDER] * 6, False),
+        ([ORDER] * 3 + [SWAPPED] * 3, True),
+        ([TIED] * 2, False),
+        ([ORDER], False),
+    ):
+        _, levels = panel_of([dict(enumerate(orders))])
+        assert list(tied_majorities(levels)) == [tied]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "reason"),
+    [
+        ([], "no_rankings"),
+        ([{}], "no_rankings"),
+        ([{"x": ORDER}, {"x": REVERSE}], "one_expert"),
+        ([{"x": ORDER}, {"y": REVERSE}], "no_overlap"),
+        ([{"x": TIED, "y": TIED}, {"x": ORDER}], "all_tied"),
+        ([{"x": ORDER, "y": TIED}], None),
+    ],
+)
+def test_what_says_nothing_says_why(prompts, reason):
+    gap = gap_in(panel_of(prompts)[1])
+    assert (gap.reason if gap else None) == reason
+
+
+def test_a_gap_is_a_sentence_without_a_figure_that_looks_like_a_result():
+    for reason in SENTENCES:
+        for language, begins in (("zh", "数据不足："), ("en", "Not enough: ")):
+            sentence = Gap(reason=reason, have=3, need=10).sentence(language)
+            assert sentence.startswith(begins)
+            assert not any(word in sentence for word in ("nan", "None", "0.0", "{"))
+    assert known_mean(np.array([math.nan])) is None
+
+
+@given(st.integers(0, 20), st.integers(0, 20))
+def test_the_chance_of_a_majority_is_betas(more, fewer):
+    assert chance_of_majority(more, fewer) == pytest.approx(stats.beta.sf(0.5, more + 1, fewer + 1))
+
+
+def test_votes_on_pairs_are_sorted_by_how_sure_they_are():
+    _, levels = panel_of([dict(enumerate([ORDER, ORDER, SWAPPED])), {0: TIED, 1: TIED}, {0: ORDER}])
+    found = certainty(levels)
+    assert (found.unanimous, found.clear, found.narrow, found.tied, found.silent) == (2, 1, 0, 0, 3)
+    assert found.chances == [(0.6875, 1), (0.9375, 2)]

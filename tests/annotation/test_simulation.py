@@ -8,7 +8,7 @@ from sqlalchemy import select
 from annotation.agreement import agreement
 from annotation.errors import InvalidError
 from annotation.judgements import judged_tasks
-from annotation.measures import pair_counts
+from annotation.measures import alike_and_opposite, panel_of, signs
 from annotation.models import User
 from annotation.quality import apparent_quality
 from annotation.simulation import RELIABILITIES, add_simulated_experts, experts_chosen, noise_for, noisy_tiers, simulate
@@ -51,12 +51,12 @@ def test_the_stated_reliability_is_the_chance_to_order_a_pair_rightly():
     rng = random.Random(1)
     for stated in (0.7, 0.85, 0.95):
         noise = noise_for(stated, differences)
-        right = wrong = 0
+        prompts = []
         for _ in range(4000):
             seen = {name: value + rng.gauss(0, noise) for name, value in quality.items()}
             order = [[name] for name in sorted(seen, key=seen.get, reverse=True)]
-            alike, opposite, _, _ = pair_counts(order, [["d"], ["c"], ["b"], ["a"]])
-            right, wrong = right + alike, wrong + opposite
+            prompts.append({"seen": order, "true": [["d"], ["c"], ["b"], ["a"]]})
+        right, wrong = (count.sum() for count in alike_and_opposite(*signs(panel_of(prompts)[1])))
         assert right / (right + wrong) == pytest.approx(stated, abs=0.01)
 
 

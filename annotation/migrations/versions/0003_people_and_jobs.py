@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from annotation.append_only import forbid_replacing
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -39,7 +41,7 @@ def upgrade() -> None:
     )
     _job_lines()
     for table in NEVER_CHANGED:
-        _forbid_replacing(table)
+        forbid_replacing(table)
 
 
 def _identities() -> None:
@@ -112,21 +114,6 @@ def _job_lines() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job_lines")),
     )
     op.create_index(op.f("ix_job_lines_job_id_id"), "job_lines", ["job_id", "id"])
-
-
-def _forbid_replacing(table: str) -> None:
-    """What goes around the triggers of the first revision: INSERT OR REPLACE on SQLite, TRUNCATE on PostgreSQL."""
-    if op.get_bind().dialect.name == "sqlite":
-        present = f"EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)"  # noqa: S608
-        op.execute(
-            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {present} "
-            f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never changed'); END"
-        )
-    else:
-        op.execute(
-            f"CREATE TRIGGER {table}_never_emptied BEFORE TRUNCATE ON {table} "
-            f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse()"
-        )
 
 
 def downgrade() -> None:
