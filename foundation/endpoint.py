@@ -84,7 +84,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 
     def cost(self, per_million_prompt: float, per_million_completion: float) -> float:
         """The price of the tokens counted, from prices per million tokens."""
-        return (self.prompt_tokens * per_million_prompt + self.completion_tokens * per_million_completion) / 1e6
+        prompt, completion = self.prompt_tokens * per_million_prompt, self.completion_tokens * per_million_completion
+        return (prompt + completion) / 1_000_000
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -251,11 +252,7 @@ class Client:
     def _reply(self, body: bytes) -> Reply:
         answer = parse_json(body)
         choice = answer["choices"][0]
-        told = answer.get("usage") or {}
-        tokens = [told.get(name) for name in ("prompt_tokens", "completion_tokens")]
-        usage = Usage(uncounted=1)
-        if all(isinstance(count, int) for count in tokens):
-            usage = Usage(prompt_tokens=tokens[0], completion_tokens=tokens[1])
+        usage = _told(answer.get("usage"))
         self._count(usage)
         text = choice["message"].get("content") or ""
         if not isinstance(text, str):
@@ -265,7 +262,7 @@ class Client:
     def _delay(self, error: EndpointError, attempt: int) -> float:
         """Seconds until the next attempt: as told, or doubled each time, with a share of chance against a chorus."""
         if error.wait is None:
-            return min(self.endpoint.backoff * 2**attempt * random.uniform(0.5, 1), self.endpoint.longest_wait)
+            return min(self.endpoint.backoff * 2.0**attempt * random.uniform(0.5, 1), self.endpoint.longest_wait)
         wait = min(error.wait, self.endpoint.longest_wait)
         self._not_before = max(self._not_before, time.monotonic() + wait)
         return wait
@@ -315,6 +312,16 @@ def _key(variable: str | None) -> dict[str, str]:
             f"the environment variable {variable} holds no key", hint=f"set it first: export {variable}=…"
         )
     return {"Authorization": f"Bearer {key}"}
+
+
+def _told(usage: Any) -> Usage:
+    """The tokens that an answer says it cost."""
+    try:
+        return msgspec.convert(
+            {name: usage[name] for name in ("prompt_tokens", "completion_tokens")}, Usage, strict=True
+        )
+    except (TypeError, LookupError, msgspec.ValidationError):
+        return Usage(uncounted=1)
 
 
 def _code_of(body: bytes) -> str:
