@@ -259,9 +259,7 @@ def _doses(text: str, facts: list[Fact], found: list[Quantity]) -> list[tuple[st
         return []
     doses = []
     for one in found:
-        after = next(
-            (drug for drug in drugs if drug.start >= one.end and text[one.end : drug.start] in ("", "的")), None
-        )
+        behind = (drug for drug in drugs if drug.start >= one.end and text[one.end : drug.start] in ("", "的"))
         before = next((drug for drug in reversed(drugs) if drug.end <= one.start), None)
         owner = next(behind, before)
         if owner is not None:

@@ -53,9 +53,7 @@ _SCALES: dict[str, tuple[str, float]] = {
     **{unit: (unit, 1) for unit in _COUNTED.split()},
 }
 _UNIT = "|".join(sorted(map(re.escape, _SCALES), key=len, reverse=True))
-_DOSES = frozenset(
-    ["mg", "ml", "iu", "粒", "片", "支", "滴", "丸", "贴", "喷", "揿", "袋", "瓶", "勺", "针", "剂", "格"]
-)
+_DOSES = frozenset(("mg", "ml", "iu", *"粒片支滴丸贴喷揿袋瓶勺针剂格"))
 _WRITTEN_DOSES = [unit for unit, (name, _) in _SCALES.items() if name in _DOSES]
 _LEAST = r"(?P<least>不少于|不低于|至少|最少|超过|大于|高于|多于|>=?|≥)?"
 _MOST = r"(?P<most>不超过|不要超过|不能超过|别超过|不多于|不高于|至多|最多|小于|低于|少于|<=?|≤)?"
