@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from corpus import versions_cli
+from corpus import learning_cli, versions_cli
 from corpus.versions_cli import OptionalGraph, Processes, Source
 from foundation.cli import group, say, warn
 from foundation.errors import ZhongjingError
@@ -26,6 +26,7 @@ corpus = group("Consultations from raw files to frozen versions and prompts.")
 def add_commands(app: typer.Typer) -> None:
     """Mount this room's commands."""
     versions_cli.add_commands(app, corpus)
+    learning_cli.add_commands(corpus)
     app.add_typer(corpus, name="corpus")
 
 

@@ -219,8 +219,8 @@ def _flags(text: str, spans: list[Fact]) -> list[int]:
 def _sense(text: str, spans: list[Fact], found: list[Quantity]) -> str:
     """The text with each name or concept as one private character at its start, quantities and their rest blank."""
     letters = list(text)
-    for one in (*spans, *found):
-        letters[one.start : one.end] = " " * (one.end - one.start)
+    for start, end in [(one.start, one.end) for one in spans] + [(one.start, one.end) for one in found]:
+        letters[start:end] = " " * (end - start)
     for fact in spans:
         letters[fact.start] = _letter(fact)
     return "".join(letters)

@@ -11,7 +11,7 @@ import msgspec
 
 from corpus.facts import KIN, PRIVATE, Clause, Fact, FactKind, FactReader, Facts, Negation
 
-FaultKind = Literal["entity", "quantity", "negation", "advice", "usage", "question", "certainty", "statement"]
+FaultKind = Literal["entity", "quantity", "negation", "advice", "usage", "question", "certainty", "statement", "form"]
 Change = Literal["lost", "added", "changed"]
 
 _KINDS: dict[FactKind, FaultKind] = {
@@ -40,6 +40,7 @@ _NAMED: dict[FaultKind, str] = {
     "question": "提问",
     "certainty": "肯定程度",
     "statement": "内容",
+    "form": "格式",
 }
 
 
@@ -52,7 +53,7 @@ class Fault(msgspec.Struct, frozen=True):
 
     def reason(self) -> str:
         """In words, for whoever is to do it better."""
-        return f"{_NAMED[self.kind]}{_SAID[self.change]}：{self.what}"
+        return f"{_NAMED[self.kind]}{_SAID[self.change]}：{self.what.strip()}"
 
 
 class FidelityCheck:

@@ -105,23 +105,19 @@ class Quantity(msgspec.Struct, frozen=True):
         ends = f"{self.low:.6g}" if self.low == self.high else f"{self.low:.6g}-{self.high:.6g}"
         return f"{self.bound}{ends if self.low == self.low else '几'}{self.unit}"
 
-    @property
-    def is_dose(self) -> bool:
-        """Whether it says how much of a drug."""
-        return self.unit in _DOSES
-
 
 def quantities(text: str) -> list[Quantity]:
     """The quantities of a normalised text, from left to right."""
     masked = _blank(_LIST_MARK, text)
     masked = _blank(_IDIOM, masked)
-    masked = _EACH_TIME.sub("每次", _EACH_DAY.sub(_every, masked)) if "1" in masked or "一" in masked else masked
+    masked = _EACH_TIME.sub("每次", _EACH_DAY.sub(_every, masked))
     masked = _DOSE_AND_TIME.sub(lambda found: found[1] + " " * (len(found[0]) - len(found[1])), masked)
     masked = _EVERY_HOURS.sub(lambda found: found["every"] + " " * (len(found[0]) - len(found["every"])), masked)
     found = list(_rhythms(masked))
     for one in found:
         masked = masked[: one.start] + " " * (one.end - one.start) + masked[one.end :]
-    found += (one for match in _QUANTITY.finditer(masked) if (one := _quantity(match, masked)) is not None)
+    plain = (_quantity(match, masked) for match in _QUANTITY.finditer(masked))
+    found += filter(None, plain)
     return sorted((_as_written(one, text) for one in found), key=lambda one: one.start)
 
 

@@ -64,7 +64,12 @@ _INQUIRY = re.compile(r"[?？]|[吗呢么][。！!\s]*$|有没有|是不是|多�
 
 def spoken(dialogue: Dialogue) -> str:
     """A dialogue to be read by a person: a turn a line, 患： before the patient's, 医： before the doctor's."""
-    return "\n".join(f"{_SPEAKERS[message.role]}：{message.content}" for message in dialogue.messages)
+    return "\n".join(map(spoken_turn, dialogue.messages))
+
+
+def spoken_turn(message: Message) -> str:
+    """One turn with its speaker."""
+    return f"{_SPEAKERS[message.role]}：{message.content}"
 
 
 def is_courtesy(text: str) -> bool:

@@ -17,7 +17,7 @@ ROOT = typer.main.get_command(zhongjing.app)
 PROMISED = """
 demo; kg build; kg stats; kg show; kg link; kg check; corpus import; corpus normalise; corpus deidentify; corpus filter;
 corpus dedup; corpus dedup review; corpus match; corpus freeze; corpus diff; corpus card;
-corpus sample; corpus build; rank create; rank simulate; rank status; export;
+corpus sample; corpus build; corpus rewrite; rank create; rank simulate; rank status; export;
 train generate; train reward; train ppo; train compare; serve; worker; db upgrade; user add; user invite; user list;
 user disable; user enable; trace
 """

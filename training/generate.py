@@ -13,10 +13,10 @@ from corpus.records import Decoding, ModelOutput, Prompt, make_id
 from foundation.errors import ZhongjingError
 from foundation.files import sha256_of
 from foundation.jsonl import read_records, write_records
+from foundation.partial import Partial
 from foundation.progress import progress
 from training.drawing import decoding_config, draw_texts
 from training.models import encode_prompt, entry_of_model, load_causal, model_folder
-from training.partial import Partial
 from training.recipes import REFERENCE, Answerer, GenerateRecipe, parameters
 from training.runtime import prepare, seeded
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,8 @@ Record = TypeVar("Record", bound=msgspec.Struct)
 class Partial(Generic[Record]):
     """Batches of records under keys, one line each after a first line that names the run.
 
-    A line cut short by a crash ends the file; a file of another run is started afresh, and both are said.
+    A line cut short by a crash ends the file; a file of another run is started afresh, and both are said. The file is
+    locked while it is open: a second run of the same work is refused.
     """
 
     def __init__(self, path: Path, fingerprint: str, kind: type[Record]) -> None:
@@ -51,12 +53,15 @@ class Partial(Generic[Record]):
     def __enter__(self) -> Partial[Record]:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            good = self._read() if self.path.is_file() else 0
-            self._stream = self.path.open("r+b" if good else "wb")
+            self._stream = self.path.open("a+b")
+            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            good = self._read()
+        except BlockingIOError as error:
+            self._stream.close()
+            raise ZhongjingError("another run is at this work", where=self.path, hint="wait for it to end") from error
         except OSError as error:
             raise ZhongjingError(f"cannot be written: {error.strerror}", where=self.path) from error
         self._stream.truncate(good)
-        self._stream.seek(good)
         if not good:
             self._stream.write(msgspec.json.encode(self.fingerprint) + b"\n")
         return self
@@ -68,7 +73,10 @@ class Partial(Generic[Record]):
         """Take over what an earlier run left; returns up to which byte the file is good."""
         good = 0
         with self.path.open("rb") as stream:
-            if stream.readline() != msgspec.json.encode(self.fingerprint) + b"\n":
+            first = stream.readline()
+            if not first:
+                return 0
+            if first != msgspec.json.encode(self.fingerprint) + b"\n":
                 warn(f"{self.path}: left by another run or recipe, started afresh")
                 return 0
             good = stream.tell()
