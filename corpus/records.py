@@ -11,6 +11,7 @@ Role = Literal["system", "user", "assistant"]
 Split = Literal["train", "test"]
 Dimension = Literal["overall", "safety", "professionalism", "fluency"]
 Tiers = list[list[str]]
+Structure = Literal["single", "patient_led", "doctor_led", "mixed", "unanswered"]
 
 DEPARTMENTS = (
     "内科",
@@ -70,6 +71,28 @@ class KgReport(_Record):
     contradictions: list[list[str]] = []
 
 
+class Profile(_Record):
+    """What a dialogue is about and how it goes; `corpus.classify` fills it in.
+
+    `department` is what the classifier takes it for, also where the file `stated` one; the confidences are in (0, 1].
+    `inquiry` is the share of doctor turns that ask; `questions` of them were answered, and `gained` counts the new
+    entities and slots in those answers. `slots` are what a record of a consultation should hold and is there,
+    `completeness` their share of all. Meanings: `corpus.inquiry`.
+    """
+
+    department: str
+    department_confidence: float
+    scenario: str
+    scenario_confidence: float
+    stated: bool
+    inquiry: float
+    questions: int
+    gained: int
+    completeness: float
+    slots: list[str]
+    structure: Structure
+
+
 class Dialogue(_Record):
     """A consultation: turns alternate, the first non-system turn is the patient's."""
 
@@ -80,6 +103,7 @@ class Dialogue(_Record):
     department: str | None = None
     scenario: str | None = None
     kg: KgReport | None = None
+    profile: Profile | None = None
 
 
 class Prompt(_Record):

@@ -18,7 +18,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from corpus.records import Dialogue
-from corpus.tables import SCHEMA, from_batch, to_batch
+from corpus.tables import REQUIRED, SCHEMA, from_batch, to_batch, whole
 from foundation.errors import ZhongjingError
 from foundation.files import existing_file, new_folder
 from foundation.jsonl import dump_json
@@ -275,7 +275,9 @@ def arrow_batches(
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a set as Arrow holds them, for work that needs no Python objects; see `read_dialogues`."""
     with _open(folder, file) as parquet:
-        yield from parquet.iter_batches(batch_size=BATCH, columns=list(columns) if columns else None, use_threads=False)
+        wanted = list(columns) if columns else None
+        batches = parquet.iter_batches(batch_size=BATCH, columns=wanted, use_threads=False)
+        yield from batches if wanted else map(whole, batches)
 
 
 def read_row_groups(folder: Path, groups: Sequence[int]) -> Iterator[list[Dialogue]]:
@@ -333,7 +335,7 @@ def _open(folder: Path, file: str = DIALOGUES) -> pq.ParquetFile:
         parquet = pq.ParquetFile(path, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
         raise ZhongjingError("this Parquet file is damaged", where=path, hint="run the step again") from error
-    missing = set(SCHEMA.names) - set(parquet.schema_arrow.names)
+    missing = REQUIRED - set(parquet.schema_arrow.names)
     if missing:
         raise ZhongjingError(f"this Parquet file lacks the columns {', '.join(sorted(missing))}", where=path)
     return parquet

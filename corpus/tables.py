@@ -30,6 +30,21 @@ _KG = pa.struct(
         ("contradictions", pa.list_(pa.list_(pa.string()))),
     ]
 )
+_PROFILE = pa.struct(
+    [
+        ("department", pa.string()),
+        ("department_confidence", pa.float64()),
+        ("scenario", pa.string()),
+        ("scenario_confidence", pa.float64()),
+        ("stated", pa.bool_()),
+        ("inquiry", pa.float64()),
+        ("questions", pa.int64()),
+        ("gained", pa.int64()),
+        ("completeness", pa.float64()),
+        ("slots", pa.list_(pa.string())),
+        ("structure", pa.string()),
+    ]
+)
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -39,8 +54,23 @@ SCHEMA = pa.schema(
         ("department", pa.string()),
         ("scenario", pa.string()),
         ("kg", _KG),
+        ("profile", _PROFILE),
     ]
 )
+
+
+_LATER = ("profile",)
+"""Columns that sets written by earlier versions of this program lack."""
+REQUIRED = frozenset(SCHEMA.names) - frozenset(_LATER)
+
+
+def whole(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with all columns of `SCHEMA`: those that came later are empty."""
+    columns = [
+        batch[field.name] if field.name in batch.schema.names else pa.nulls(batch.num_rows, field.type)
+        for field in SCHEMA
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
 def to_batch(dialogues: Sequence[Dialogue]) -> pa.RecordBatch:

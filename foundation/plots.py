@@ -121,6 +121,22 @@ def heat_map(names: Sequence[str], values: Sequence[Sequence[float | None]]) -> 
     return figure
 
 
+def confusion(names: Sequence[str], counts: Sequence[Sequence[int]]) -> Any:
+    """Counts with a row a true class and a column a decided one; the colour is the share of the row."""
+    import plotly.graph_objects as go
+
+    shares = [[count / max(1, sum(row)) for count in row] for row in counts]
+    text = [[str(count) if count else "" for count in row] for row in counts]
+    trace = go.Heatmap(
+        z=shares, x=list(names), y=list(names), text=text, texttemplate="%{text}", colorscale="Teal", zmin=0, zmax=1
+    )
+    trace.update(xgap=2, ygap=2, showscale=False)
+    figure = _figure([trace], height=140 + 26 * len(names))
+    figure.update_yaxes(autorange="reversed", automargin=True, title="true")
+    figure.update_xaxes(automargin=True, title="decided", side="top")
+    return figure
+
+
 def before_after(before: tuple[float, float], after: tuple[float, float]) -> Any:
     """Two means with the half width of their intervals."""
     import plotly.graph_objects as go
