@@ -10,6 +10,8 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 import yaml
 
+from corpus.classifier import KIND as CLASSIFIER
+from corpus.classify import ClassifyOptions, classify
 from corpus.dedup import THRESHOLD, dedup
 from corpus.deidentify import deidentify
 from corpus.filters import FilterOptions, filter_dialogues
@@ -56,6 +58,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     deidentify: DeidentifyOptions = DeidentifyOptions()
     filter: FilterOptions = FilterOptions()
     dedup: DedupOptions = DedupOptions()
+    classify: ClassifyOptions = ClassifyOptions()
     freeze: FreezeOptions = FreezeOptions()
 
 
@@ -97,7 +100,7 @@ def run_chain(
     processes: int | None = None,
     on_stage: OnStage | None = None,
 ) -> list[StageResult]:
-    """Import, normalise, de-identify, filter, deduplicate, match and freeze.
+    """Import, normalise, de-identify, filter, deduplicate, match, classify and freeze.
 
     Each step leaves a folder under `out/work`; the version is `out/versions/<name>-v<N>`. A step whose inputs and
     parameters are those of an earlier run is reused. Without a graph there is no matching. `on_stage` is called
@@ -163,6 +166,8 @@ def _steps(
     check_name(name)
     if graph is not None:
         read_manifest(graph, GRAPH_KIND)
+    if options.classify.model is not None:
+        read_manifest(Path(options.classify.model), CLASSIFIER)
     work = out / "work"
     how: Any = {"processes": processes, "reuse": True}
     yield import_files(files, work / "import", names=names, **how)
@@ -182,15 +187,23 @@ def _steps(
     if graph is not None:
         yield match(last, graph, work / "match", rebuild=True, **how)
         last = work / "match"
+    yield classify(last, work / "classify", graph=graph, options=options.classify, **how)
+    last = work / "classify"
     yield freeze(last, out / "versions", name, parents=options.freeze.parents, origins=options.freeze.origins)
 
 
 def _placed(options: Options, base: Path) -> Options:
     """The options with their paths seen from here rather than from the recipe's folder."""
-    copies = options.dedup
-    named = {name: getattr(copies, name) for name in ("against", "exclude")}
-    placed = {name: str(base / path) for name, path in named.items() if path is not None}
-    return msgspec.structs.replace(options, dedup=msgspec.structs.replace(copies, **placed))
+    return msgspec.structs.replace(
+        options,
+        dedup=_placed_paths(options.dedup, ("against", "exclude"), base),
+        classify=_placed_paths(options.classify, ("model",), base),
+    )
+
+
+def _placed_paths(options: Any, names: Sequence[str], base: Path) -> Any:
+    named = {name: getattr(options, name) for name in names}
+    return msgspec.structs.replace(options, **{name: str(base / path) for name, path in named.items() if path})
 
 
 def _path(name: str | None) -> Path | None:

@@ -1,10 +1,15 @@
-"""Pages about classification: how well a model decides, and what it found in a set."""
+"""What is told of classification: how well a model decides, and what it found in a version."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from corpus.scores import Score, Taught
+import polars as pl
+
+from corpus.records import DEPARTMENTS
+from corpus.scores import Score, Taught, confusion_of
+from corpus.sets import DIALOGUES
 from foundation import plots
 from foundation.report import Block, Section, Tile, plot, table, write_page
 
@@ -27,6 +32,58 @@ def write_model_report(path: Path, taught: Taught) -> None:
         tiles=_tiles(taught.department),
         sections=sections,
     )
+
+
+def about(version: Path) -> Section:
+    """Departments and scenarios of a version, and how the classifier agrees with the files that state a department."""
+    profiles = _profiles(version)
+    stated = profiles.filter(pl.col("stated"))
+    true, decided = stated["dialogue_department"].to_list(), stated["department"].to_list()
+    blocks = [plot(plots.bars(_counts(profiles, "scenario")), "场景  scenarios")]
+    if true:
+        alike = sum(map(str.__eq__, true, decided)) / len(true)
+        heading = f"原始标注与分类器：{alike:.1%} 一致  stated (rows) and decided (columns): {alike:.1%} alike"
+        blocks.append(plot(plots.confusion(DEPARTMENTS, confusion_of(DEPARTMENTS, true, decided)), heading))
+    confidence = profiles["department_confidence"].to_numpy()
+    blocks.append(plot(plots.histogram(confidence, "probability of the department"), "把握  confidence"))
+    filled = profiles.filter(~pl.col("stated") & pl.col("dialogue_department").is_not_null()).height
+    intro = (
+        f"{len(true):,} 段由原文件给出科室，{filled:,} 段由分类器补上。Files state the department of {len(true):,} "
+        f"dialogues and the classifier fills in {filled:,}; a stated one is never changed. Where a model was trained "
+        "on these very dialogues the agreement says little."
+    )
+    return Section("科室与场景", "Departments and scenarios", intro, blocks)
+
+
+def course(version: Path) -> Section:
+    """How the consultations of a version go."""
+    profiles = _profiles(version)
+    slots = _counts(profiles.select(pl.col("slots").explode()).drop_nulls(), "slots")
+    blocks = [
+        plot(plots.histogram(profiles["inquiry"].to_numpy(), "share of doctor turns that ask"), "主动提问  inquiry"),
+        plot(
+            plots.histogram(profiles["gained"].to_numpy(), "new entities and slots in the answers to questions"),
+            "提问所得  information gained",
+        ),
+        plot(plots.histogram(profiles["completeness"].to_numpy(), "share of slots"), "完整度  completeness"),
+        plot(plots.bars(slots), "各要素出现的对话数  dialogues that hold each slot"),
+        plot(plots.bars(_counts(profiles, "structure")), "结构  turn structure"),
+    ]
+    intro = (
+        "医生先问后答是这一数据的价值所在。A doctor who asks before advising is what these data are for: how often "
+        "doctors ask, what the answers bring, and how much of a consultation's record is there."
+    )
+    return Section("问诊过程", "The course of consultations", intro, blocks)
+
+
+def _profiles(version: Path) -> pl.DataFrame:
+    columns = pl.col("department").alias("dialogue_department"), pl.col("profile")
+    return pl.scan_parquet(version / DIALOGUES).select(columns).unnest("profile").drop_nulls("structure").collect()
+
+
+def _counts(frame: pl.DataFrame, column: str) -> dict[str, Any]:
+    counted = frame[column].value_counts().sort("count", column, descending=[True, False])
+    return dict(counted.iter_rows())
 
 
 def score_section(chinese: str, english: str, score: Score) -> Section:

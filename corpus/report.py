@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 from markupsafe import Markup, escape
 
+from corpus.classify_report import about, course
 from corpus.differences import Piece, differences
 from corpus.duplicates import DUPLICATES, Duplicate
 from corpus.records import Dialogue
@@ -43,6 +44,7 @@ def write_report(out: Path, results: Sequence[StageResult], version: Path, *, te
         duplicates(work, texts=texts),
         personal(results),
         *([graph(version)] if any(result.stage == "match" for result in results) else []),
+        *([about(version), course(version)] if any(result.stage == "classify" for result in results) else []),
         content(version),
     ]
     write_page(
@@ -193,6 +195,10 @@ def _tiles(results: Sequence[StageResult]) -> list[Tile]:
         coverage, against = by_stage["match"].mean("coverage"), by_stage["match"].details.get("contradicted", 0)
         tiles.append(Tile(f"{coverage or 0:.0%}", "提到图谱实体的话轮  turns that name an entity"))
         tiles.append(Tile(f"{against:,}", "与图谱矛盾的陈述  statements the graph contradicts"))
+    if "classify" in by_stage:
+        tiles.append(
+            Tile(f"{by_stage['classify'].mean('inquiry') or 0:.0%}", "主动提问的医生话轮  doctor turns that ask")
+        )
     return tiles
 
 

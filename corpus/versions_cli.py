@@ -101,7 +101,7 @@ def build_recipe(
 ) -> None:
     """Run all steps of a recipe, from raw files to a frozen version and a report; what is complete is reused.
 
-    The recipe has the keys name, inputs, out, and optionally graph, aliases, texts, options (filter, dedup).
+    The recipe has the keys name, inputs, out, and optionally graph, aliases, texts, options (see docs/curation.md).
 
     Example: zhongjing corpus build recipe.yaml
     """

@@ -17,7 +17,7 @@ from foundation.jsonl import read_records
 from foundation.manifest import read_manifest
 from foundation.rejects import read_rejects
 
-STEPS = ["import", "normalise", "deidentify", "filter", "dedup", "freeze"]
+STEPS = ["import", "normalise", "deidentify", "filter", "dedup", "classify", "freeze"]
 ROWS = [
     {"id": "r1", "instruction": "我叫赵文博，孩子发烧39度怎么办？", "output": "可以吃布洛芬，孩子多大？"},
     {"id": "r2", "instruction": "我叫赵文博，孩子发烧39度怎么办？", "output": "可以吃布洛芬。"},
@@ -56,14 +56,14 @@ def test_a_second_run_reuses_and_a_change_is_noticed(raw: Path, tmp_path: Path) 
     def run() -> list[bool]:
         return [result.reused for result in run_chain([raw], None, tmp_path / "run", "care", names=["raw.jsonl"])]
 
-    assert run() == [False] * 6
-    assert run() == [True] * 6
+    assert run() == [False] * 7
+    assert run() == [True] * 7
     shutil.rmtree(tmp_path / "run" / "work" / "filter")
-    assert run() == [True, True, True, False, True, True]
+    assert run() == [True, True, True, False, True, True, True]
     (tmp_path / "run" / "work" / "dedup" / DIALOGUES).write_bytes(b"damaged")
-    assert run() == [True, True, True, True, False, True]
+    assert run() == [True, True, True, True, False, True, True]
     raw.write_text(raw.read_text() + json.dumps({"question": "头晕怎么办", "answer": "量血压"}) + "\n")
-    assert run() == [False] * 6
+    assert run() == [False] * 7
     assert (tmp_path / "run" / "versions" / "care-v2").is_dir()
 
 

@@ -97,7 +97,7 @@ def test_names_of_the_graph_are_no_people(set_of: Callable[..., Path], tmp_path:
 def test_the_chain_with_a_graph(jsonl: Callable[..., Path], graph: Path, tmp_path: Path) -> None:
     raw = jsonl({"question": CONSULTATION[0], "answer": CONSULTATION[1]})
     results = run_chain([raw], graph, tmp_path / "run", "care")
-    assert [result.stage for result in results][-2:] == ["match", "freeze"]
+    assert [result.stage for result in results][-3:] == ["match", "classify", "freeze"]
     version = tmp_path / "run" / "versions" / "care-v1"
     assert next(read_dialogues(version)).kg is not None
     assert all(result.reused for result in run_chain([raw], graph, tmp_path / "run", "care"))

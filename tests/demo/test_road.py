@@ -20,7 +20,7 @@ from foundation.rejects import read_rejects
 Walk = Callable[[Path], Travelled]
 
 STAGES = [
-    *("graph", "read", "normalise", "de-identify", "filter", "deduplicate", "match", "freeze", "sample"),
+    *("graph", "read", "normalise", "de-identify", "filter", "deduplicate", "match", "classify", "freeze", "sample"),
     *("tiny model", "answers", "tasks", "rank", "agreement", "export", "reward model", "PPO", "report"),
 ]
 PLANTED = json.loads((sample().answers or Path()).with_name("planted.json").read_text())
