@@ -44,7 +44,7 @@ def fill(
     repeats: float,
 ) -> None:
     """Store the tasks of `drafts` and `gold`, a share `repeats` of the drafts once more, and who gets which."""
-    teams = pair_up(len(drafts), len(people), campaign.overlap, campaign.seed)
+    teams = pair_up(len(drafts), len(people), campaign.min_overlap or campaign.overlap, campaign.seed)
     work = [Place(draft, seats) for draft, seats in zip(drafts, teams, strict=True)]
     tests = [Place(draft, list(range(len(people)))) for draft in gold]
     places = in_order(work, tests, round(repeats * len(work)), campaign.seed)

@@ -33,6 +33,7 @@ def create_campaign(
     outputs: Sequence[ModelOutput],
     experts: Sequence[str],
     overlap: int,
+    min_overlap: int | None = None,
     seed: int,
     guideline: Guideline | None = None,
     dimensions: Sequence[str] = ("overall",),
@@ -43,14 +44,16 @@ def create_campaign(
 ) -> Campaign:
     """Make a task of every prompt with 2 to 9 distinct answers and give each to `overlap` of `experts` (names).
 
-    Every expert gets all of `gold`, and `repeats`, a share of the tasks, once more. What was not made a task is in
-    `Campaign.left_out` as [id, reason].
+    With `min_overlap` the campaign is adaptive: so many experts are asked first, and more, one at a time and up to
+    `overlap`, while a task is not settled. Every expert gets all of `gold`, and `repeats`, a share of the tasks, once
+    more. What was not made a task is in `Campaign.left_out` as [id, reason].
     """
     people = _people(session, experts)
     rule = guideline or default_guideline()
     campaign = Campaign(
         name=name,
         overlap=overlap,
+        min_overlap=min_overlap,
         guideline_version=rule.version,
         seed=seed,
         dimensions=[dimension for dimension in DIMENSIONS if dimension in dimensions],
@@ -165,6 +168,10 @@ def _check(session: Session, campaign: Campaign, experts: int, dimensions: Seque
         raise InvalidError("name", "a campaign's name has 1 to 100 printable characters")
     if not 1 <= campaign.overlap <= experts:
         raise InvalidError("overlap", f"an overlap of {campaign.overlap} is impossible with {experts} experts")
+    if campaign.min_overlap is not None and not 2 <= campaign.min_overlap < campaign.overlap:
+        raise InvalidError(
+            "min_overlap", f"an adaptive campaign asks at least 2 and fewer than {campaign.overlap} first"
+        )
     if "overall" not in dimensions or not set(dimensions) <= set(DIMENSIONS):
         raise InvalidError("dimensions", f"dimensions are overall and any of {', '.join(DIMENSIONS[1:])}")
     if not 0 <= repeats <= MOST_REPEATED:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from annotation.consents_cli import consents
+from annotation.foreign.cli import import_rankings
 from annotation.people_cli import DatabaseUrl, people
 from foundation.cli import group, say, warn
 
@@ -21,11 +23,13 @@ def add_commands(app: typer.Typer) -> None:
     rank = group("Ranking campaigns: create, simulate, watch, close.")
     rank.command("create")(create)
     rank.command("simulate")(simulate)
+    rank.command("import")(import_rankings)
     rank.command("status")(status)
     rank.command("close")(close)
     app.add_typer(database, name="db")
     database.callback()(_database)
     app.add_typer(people, name="user")
+    app.add_typer(consents, name="consent")
     app.add_typer(rank, name="rank")
     app.command("export")(export)
     app.command("serve")(serve)
@@ -54,6 +58,10 @@ def create(
         str, typer.Option(help="Names between commas; all = all real experts, simulated = six simulated.")
     ] = "all",
     overlap: Annotated[int | None, typer.Option(min=1, help="Experts per prompt; default: every one of them.")] = None,
+    adaptive: Annotated[
+        bool, typer.Option("--adaptive", help="Ask --min-overlap experts first; more only while a prompt is unsettled.")
+    ] = False,
+    min_overlap: Annotated[int, typer.Option(min=2, help="Experts asked first where --adaptive.")] = 3,
     gold: Annotated[
         Path | None, typer.Option(help="gold.jsonl: prompts whose order is known, for every expert.")
     ] = None,
@@ -90,6 +98,7 @@ def create(
             outputs=answers,
             experts=people,
             overlap=overlap or len(people),
+            min_overlap=min_overlap if adaptive else None,
             seed=seed,
             guideline=read_guideline(guideline) if guideline else None,
             dimensions=[word.strip() for word in dimensions.split(",")],
@@ -161,23 +170,42 @@ def export(
     campaign: CampaignName = None,
     test_share: Annotated[float, typer.Option(help="Share of the dialogues in the test split.")] = 0.2,
     seed: Seed = 0,
+    method: Annotated[
+        str, typer.Option(help="How a consensus is found: ranked_pairs, borda or plackett_luce.")
+    ] = "ranked_pairs",
+    guideline_version: Annotated[
+        str | None, typer.Option(help="Which version of the rule, where rankings follow several.")
+    ] = None,
     database: DatabaseUrl = None,
 ) -> None:
-    """Write rankings.jsonl, preferences.jsonl, a dataset card and a manifest.
+    """Write a campaign's rankings and preferences in every form that trainers read, with a card and a manifest.
 
     Example: zhongjing export --campaign ranking --out release --seed 7
     """
     from annotation.campaigns import find_campaign
     from annotation.database import open_database
     from annotation.exports import export as write
+    from annotation.methods import chosen_method
 
     with open_database(database).read() as session:
-        release = write(session, find_campaign(session, campaign), out, test_share=test_share, seed=seed)
+        release = write(
+            session,
+            find_campaign(session, campaign),
+            out,
+            test_share=test_share,
+            seed=seed,
+            method=chosen_method(method),
+            guideline_version=guideline_version,
+        )
+    if release.single_opinions:
+        warn(f"{release.single_opinions} prompts were ranked by one expert alone: an order, but no consensus")
+    if release.left_out:
+        warn(f"{release.left_out} prompts are left out: {out / 'left_out.jsonl'} says why")
     simulated = f", {release.simulated_judgements} of the judgements SIMULATED" if release.simulated_judgements else ""
     say(
         f"{out}: {release.prompts} prompts, {release.judgements} judgements, {release.pairs} pairs "
         f"({release.train_pairs} train, {release.test_pairs} test), {release.undecided_pairs} pairs undecided, "
-        f"{release.unranked} prompts unranked{simulated}"
+        f"{release.undecided_prompts} prompts wait for a senior expert, {release.unranked} prompts unranked{simulated}"
     )
 
 

@@ -1,19 +1,24 @@
-"""From several rankings to one: ranked pairs (Tideman 1987) that leaves a real tie where majorities tie."""
+"""From several rankings to one: ranked pairs (Tideman 1987) that leaves a real tie where majorities tie, and the
+dimensions of one prompt put together by their priority."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations, groupby
+from itertools import combinations, groupby, permutations
+from typing import Any
 
 import networkx as nx
 
-from corpus.records import Consensus, Tiers
+from corpus.records import Consensus, Dimension, Tiers
 
-METHOD = "ranked_pairs"
+RANKED_PAIRS = "ranked_pairs"
 ADJUDICATED = "adjudication"
+SINGLE = "single_opinion"
+UNDECIDED = "undecided"
 
 Pair = tuple[str, str]
 Votes = Mapping[Pair, int]
+NO_STRENGTH = (-99, 0.0)
 
 
 def consensus(judgements: Sequence[Tiers], decided: Tiers | None = None) -> Consensus:
@@ -29,15 +34,55 @@ def consensus(judgements: Sequence[Tiers], decided: Tiers | None = None) -> Cons
         return Consensus(tiers=_sorted(decided), method=ADJUDICATED, margins=dict.fromkeys(_ordered(decided), 1.0))
     votes = count_votes(judgements)
     majorities = {pair: votes[pair] - votes[pair[::-1]] for pair in votes if votes[pair] > votes[pair[::-1]]}
-    margins = {
-        f"{better}>{worse}": majority / len(judgements) for (better, worse), majority in sorted(majorities.items())
-    }
-    return Consensus(tiers=_levels(_lock(_ids(judgements), majorities)), method=METHOD, margins=margins)
+    method = RANKED_PAIRS if len(judgements) > 1 else SINGLE
+    return Consensus(tiers=ordered_by(ids_of(judgements), majorities), method=method, margins=margins_of(judgements))
+
+
+def margins_of(judgements: Sequence[Tiers]) -> dict[str, float]:
+    """Every strict majority as ``better>worse``, with (wins - losses) / judgements."""
+    votes = count_votes(judgements)
+    balance = {pair: votes[pair] - votes[pair[::-1]] for pair in votes}
+    return {f"{a}>{b}": balance[a, b] / len(judgements) for a, b in sorted(balance) if balance[a, b] > 0}
+
+
+def combined(parts: Mapping[Dimension, Consensus], priority: Sequence[Dimension]) -> Consensus:
+    """One order of the dimensions' own, the first of `priority` before all others.
+
+    The preferences of a dimension are locked in, strongest first, before any of the next: a lower dimension orders
+    what those above it leave open and overrules none of them, directly or through other answers. A pair's margin is
+    that of the first dimension which has one, named in `deciding`.
+    """
+    first = parts[priority[0]]
+    ids = sorted(output_id for tier in first.tiers for output_id in tier)
+    strengths: dict[Pair, tuple[int, float]] = {}
+    for rank, dimension in enumerate(priority):
+        margins = parts[dimension].margins
+        for better, worse in permutations(ids, 2):
+            if margin := margins.get(f"{better}>{worse}"):
+                strengths.setdefault((better, worse), (-rank, margin))
+    decided = {pair: strengths[pair] for pair in strengths if strengths[pair] > strengths.get(pair[::-1], NO_STRENGTH)}
+    return Consensus(
+        tiers=ordered_by(ids, strengths),
+        method=first.method,
+        margins={f"{a}>{b}": decided[a, b][1] for a, b in sorted(decided)},
+        deciding={f"{a}>{b}": priority[-decided[a, b][0]] for a, b in sorted(decided)},
+        dimensions=dict(parts),
+    )
+
+
+def undecided(ids: Iterable[str]) -> Consensus:
+    """No order at all: what waits for a senior expert."""
+    return Consensus(tiers=[sorted(ids)], method=UNDECIDED, margins={})
+
+
+def ordered_by(ids: Iterable[str], strengths: Mapping[Pair, Any]) -> Tiers:
+    """Tiers of the preferences in `strengths` (better, worse), locked in from the strongest down; see `consensus`."""
+    return [sorted(level) for level in nx.topological_generations(_lock(ids, strengths))]
 
 
 def count_votes(judgements: Sequence[Tiers]) -> dict[Pair, int]:
     """How many judgements put the first of a pair strictly above the second, for all ordered pairs."""
-    votes = {pair: 0 for one, other in combinations(_ids(judgements), 2) for pair in ((one, other), (other, one))}
+    votes = {pair: 0 for one, other in combinations(ids_of(judgements), 2) for pair in ((one, other), (other, one))}
     for tiers in judgements:
         for better, worse in combinations(tiers, 2):
             for pair in ((one, other) for one in better for other in worse):
@@ -50,7 +95,8 @@ def level_of(tiers: Tiers) -> dict[str, int]:
     return {output_id: level for level, tier in enumerate(tiers) for output_id in tier}
 
 
-def _ids(judgements: Sequence[Tiers]) -> list[str]:
+def ids_of(judgements: Sequence[Tiers]) -> list[str]:
+    """The ids that all of `judgements` rank, sorted; an error where they differ or there is none."""
     if not judgements:
         raise ValueError("a consensus needs at least one judgement")
     first = sorted(output_id for tier in judgements[0] for output_id in tier)
@@ -59,21 +105,17 @@ def _ids(judgements: Sequence[Tiers]) -> list[str]:
     return first
 
 
-def _lock(ids: Iterable[str], majorities: Mapping[Pair, int]) -> nx.DiGraph[str]:
+def _lock(ids: Iterable[str], strengths: Mapping[Pair, Any]) -> nx.DiGraph[str]:
     locked: nx.DiGraph[str] = nx.DiGraph()
     locked.add_nodes_from(ids)
-    strongest_first = sorted(majorities, key=lambda pair: -majorities[pair])
-    for _, equals in groupby(strongest_first, key=lambda pair: majorities[pair]):
+    strongest_first = sorted(strengths, key=lambda pair: strengths[pair], reverse=True)
+    for _, equals in groupby(strongest_first, key=lambda pair: strengths[pair]):
         possible = [pair for pair in equals if not nx.has_path(locked, pair[1], pair[0])]
         candidate = locked.copy()
         candidate.add_edges_from(possible)
         cycles = list(nx.strongly_connected_components(candidate))
         locked.add_edges_from(pair for pair in possible if not any(cycle.issuperset(pair) for cycle in cycles))
     return locked
-
-
-def _levels(order: nx.DiGraph[str]) -> Tiers:
-    return [sorted(level) for level in nx.topological_generations(order)]
 
 
 def _ordered(tiers: Tiers) -> list[str]:

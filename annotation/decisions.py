@@ -65,7 +65,8 @@ class Submission(Base):
     """What an expert sent for a task, never changed: an edit or a withdrawal is a new version.
 
     `seconds` is time on task as the page measured it, `elapsed` the time our own clock saw pass, None where the
-    opening was not seen. `worst` is the output id marked for rewriting, `rewrite` the expert's better answer.
+    opening was not seen. `worst` is the output id marked for rewriting, `rewrite` the expert's better answer. `origin`
+    says where it was made if not here, as "format file:line".
     """
 
     __tablename__ = "submissions"
@@ -94,6 +95,7 @@ class Submission(Base):
     seconds: Mapped[float]
     elapsed: Mapped[float | None]
     guideline_version: Mapped[str] = mapped_column(String(50))
+    origin: Mapped[str | None] = mapped_column(String(300))
     created_at: Mapped[datetime] = mapped_column(default=now)
     flags: Mapped[list[Flag]] = relationship(lazy="raise", order_by="Flag.id")
 

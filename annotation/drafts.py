@@ -104,6 +104,6 @@ def _output_fault(output: ModelOutput, known: Mapping[str, Prompt], seen: Mappin
         return "duplicate_output"
     if not output.text.strip():
         return "empty_answer"
-    if not 1 <= len(output.output_id) <= LONGEST_ID:
+    if not 1 <= len(output.output_id) <= LONGEST_ID or ">" in output.output_id:
         return "bad_id"
     return "bad_text" if "\x00" in output.text + output.model + output.output_id else None

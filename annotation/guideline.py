@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from annotation.decisions import GuidelineText
 from annotation.errors import ConflictError, InvalidError
+from annotation.models import Campaign
 from corpus.records import Dimension
 from foundation.files import existing_file
 
@@ -44,6 +45,11 @@ class Guideline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """The rule in a language of the page."""
         return self.en if language == "en" else self.zh
 
+    @property
+    def priority(self) -> list[Dimension]:
+        """The dimensions, the first before all others: the order in which the rule names them."""
+        return [part.dimension for part in self.zh.parts]
+
 
 def default_guideline() -> Guideline:
     """The rule of Zhongjing (Yang et al. 2024): safety before professionalism before fluency."""
@@ -75,6 +81,15 @@ def guideline_of(session: Session, version: str) -> Guideline:
     return msgspec.convert(stored, Guideline) if stored else default_guideline()
 
 
+def priority_of(session: Session, campaign: Campaign) -> list[Dimension]:
+    """By which of a campaign's dimensions a pair of answers is decided, the first before the second and so on; what all
+    of them leave open, the overall order decides."""
+    ruled = guideline_of(session, campaign.guideline_version).priority
+    return [dimension for dimension in ruled if dimension in campaign.dimensions and dimension != "overall"] + [
+        "overall"
+    ]
+
+
 def _decode(text: bytes, where: str) -> Guideline:
     try:
         guideline = msgspec.json.decode(text, type=Guideline)
@@ -82,4 +97,8 @@ def _decode(text: bytes, where: str) -> Guideline:
         raise InvalidError("guideline", f"{where}: this is not a rule: {error}") from error
     if not 1 <= len(guideline.version) <= 50:
         raise InvalidError("guideline", f"{where}: a version has 1 to 50 characters")
+    if guideline.priority != [part.dimension for part in guideline.en.parts]:
+        raise InvalidError("guideline", f"{where}: both languages name the same dimensions in the same order")
+    if len(set(guideline.priority)) < len(guideline.priority):
+        raise InvalidError("guideline", f"{where}: a dimension has one part")
     return guideline

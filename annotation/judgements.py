@@ -60,6 +60,26 @@ def counts() -> ColumnElement[bool]:
     return Task.id.not_in(select(GoldOrder.task_id)) & Task.id.not_in(select(Repeat.task_id))
 
 
+def newest_orders(session: Session, task_id: int) -> list[Tiers]:
+    """The overall order of each expert whose newest submission for a task is a ranking, by name."""
+    versions = (
+        select(Submission.assignment_id, func.max(Submission.version).label("version"))
+        .join(Assignment, Assignment.id == Submission.assignment_id)
+        .where(Assignment.task_id == task_id)
+        .group_by(Submission.assignment_id)
+        .subquery()
+    )
+    newest = (Ranking.assignment_id == versions.c.assignment_id) & (Ranking.version == versions.c.version)
+    query = (
+        select(User.name, Ranking.tiers)
+        .join(Assignment, Assignment.expert_id == User.id)
+        .join(versions, versions.c.assignment_id == Assignment.id)
+        .join(Ranking, newest)
+        .where(Ranking.dimension == "overall")
+    )
+    return [tiers for _, tiers in sorted(session.execute(query).tuples())]
+
+
 def _by_id(answers: Iterable[Answer]) -> list[Answer]:
     """Sorted here and not by the database, whose collation may differ."""
     return sorted(answers, key=lambda answer: answer.output_id)
@@ -75,15 +95,16 @@ def _newest(session: Session, campaign: Campaign) -> dict[int, list[Judgement]]:
         .subquery()
     )
     query = (
-        select(Assignment.task_id, User.name, User.simulated, Ranking)
+        select(Assignment.task_id, User.name, User.simulated, Submission.origin, Ranking)
         .join(Ranking, Ranking.assignment_id == Assignment.id)
+        .join(Submission, (Submission.assignment_id == Assignment.id) & (Submission.version == Ranking.version))
         .join(User, User.id == Assignment.expert_id)
         .outerjoin(refusals, refusals.c.assignment_id == Assignment.id)
         .where(Assignment.campaign_id == campaign.id, Ranking.version > func.coalesce(refusals.c.version, 0))
         .order_by(Ranking.version)
     )
     newest: dict[int, dict[tuple[str, str], Judgement]] = defaultdict(dict)
-    for task_id, expert, simulated, ranking in session.execute(query):
+    for task_id, expert, simulated, origin, ranking in session.execute(query):
         newest[task_id][expert, ranking.dimension] = Judgement(
             expert=expert,
             dimension=ranking.dimension,
@@ -91,5 +112,6 @@ def _newest(session: Session, campaign: Campaign) -> dict[int, list[Judgement]]:
             seconds=ranking.seconds,
             guideline_version=ranking.guideline_version,
             simulated=simulated,
+            origin=origin,
         )
     return defaultdict(list, {task: [found[key] for key in sorted(found)] for task, found in newest.items()})

@@ -30,6 +30,7 @@ from annotation.decisions import Ranking, Submission
 from corpus.records import Dimension, Tiers
 
 WAITING = text("completed_at IS NULL")
+CONSENT_KINDS = ("expert", "dialogue", "dataset")
 JOB_STATES = ("queued", "running", "done", "failed", "dead", "cancelled")
 
 
@@ -79,17 +80,20 @@ class LoginFailure(Base):
 class Campaign(Base):
     """A round of ranking. `left_out` lists what was not made a task, as [id, reason]. A closed one takes nothing more.
 
-    `daily_goal` counts tasks a day; after `break_minutes` of work the page proposes a break.
+    `overlap` experts rank a task; where `min_overlap` is given, so many do, and more, up to `overlap`, while the task
+    is not settled. `daily_goal` counts tasks a day; after `break_minutes` of work the page proposes a break.
     """
 
     __tablename__ = "campaigns"
     __table_args__ = (
         CheckConstraint("overlap >= 1", name="overlap"),
         CheckConstraint("length(name) BETWEEN 1 AND 100", name="name"),
+        CheckConstraint("min_overlap IS NULL OR min_overlap BETWEEN 2 AND overlap", name="min_overlap"),
     )
 
     name: Mapped[str] = mapped_column(String(100), unique=True)
     overlap: Mapped[int]
+    min_overlap: Mapped[int | None]
     guideline_version: Mapped[str] = mapped_column(String(50))
     seed: Mapped[int] = mapped_column(BigInteger)
     dimensions: Mapped[list[Dimension]] = mapped_column(JSON)
@@ -188,6 +192,24 @@ class Adjudication(Base):
     none_acceptable: Mapped[bool] = mapped_column(default=False, server_default=false())
     guideline_version: Mapped[str] = mapped_column(String(50))
     key: Mapped[str | None] = mapped_column(String(100), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Consent(Base):
+    """That an expert, or those whom a dialogue or all of a data set is from, agree to the use of what is theirs, or
+    no longer do. The newest row of a subject counts; without one nothing was withdrawn here."""
+
+    __tablename__ = "consents"
+    __table_args__ = (
+        one_of("kind", CONSENT_KINDS),
+        CheckConstraint("length(subject) BETWEEN 1 AND 200", name="subject"),
+        Index(None, "kind", "subject"),
+    )
+
+    kind: Mapped[str] = mapped_column(String(20))
+    subject: Mapped[str] = mapped_column(String(200))
+    given: Mapped[bool]
+    note: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

@@ -15,6 +15,7 @@ from annotation.base import now
 from annotation.decisions import DANGERS, REASONS, VERDICTS, Flag, Queue, Ranking, Submission
 from annotation.errors import ConflictError, InvalidError, NotFoundError
 from annotation.models import Assignment
+from annotation.settling import ask_on, take_turn
 from corpus.records import Dimension, Tiers
 
 Verdict = Literal["ranked", "cannot_judge", "withdrawn"]
@@ -51,13 +52,18 @@ def submit(
     key: str,
     seconds: float,
     watched: bool = False,
+    origin: str | None = None,
 ) -> Submission:
     """Store a decision as the next version of this assignment.
 
     The same `key` with the same content returns what is stored; with other content it is a conflict. `seconds` is
-    time on task, which is bounded by what our own clock saw pass where the expert was `watched`.
+    time on task, which is bounded by what our own clock saw pass where the expert was `watched`. `origin` is where a
+    decision was made that was not made here. In an adaptive campaign the task may go to one more expert.
     """
     assignment = own_assignment(session, assignment_id, expert_id, lock=True)
+    adaptive = assignment.campaign.min_overlap is not None
+    if adaptive:
+        take_turn(session, assignment.campaign)
     decided = _decode(decision, dict(assignment.shown), assignment.campaign.dimensions)
     _check_key_and_time(key, seconds)
     stored = _by_key(session, key)
@@ -70,10 +76,13 @@ def submit(
     submission.key = key
     submission.seconds = round(min(seconds, LONGEST_SECONDS if elapsed is None else elapsed), 3)
     submission.elapsed = None if elapsed is None else round(elapsed, 3)
+    submission.origin = origin
     session.add(submission)
     session.add_all(_rankings(submission, decided.orders))
     _note_progress(session, assignment, done=decided.verdict != "withdrawn")
     session.flush()
+    if adaptive:
+        ask_on(session, assignment.task_id, assignment.campaign)
     return submission
 
 

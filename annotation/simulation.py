@@ -75,8 +75,9 @@ def experts_chosen(session: Session, choice: str) -> list[str]:
 def simulate(session: Session, campaign: Campaign, *, seed: int, truth: Mapping[str, float] | None = None) -> Simulated:
     """Let the simulated experts of a campaign rank all that is still waiting for them.
 
-    An expert sees each answer's quality through Gaussian noise, its spread set by her stated reliability, and ties
-    answers that look alike. `truth` is quality by output id; without it `quality.apparent_quality` is the truth.
+    In an adaptive campaign that goes on until no task asks for more. An expert sees each answer's quality through
+    Gaussian noise, its spread set by her stated reliability, and ties answers that look alike. `truth` is quality by
+    output id; without it `quality.apparent_quality` is the truth.
     """
     tasks = select(Task).where(Task.campaign_id == campaign.id).options(selectinload(Task.responses))
     gold = {row.task_id: row.tiers for row in session.scalars(select(GoldOrder))}
@@ -87,15 +88,16 @@ def simulate(session: Session, campaign: Campaign, *, seed: int, truth: Mapping[
     differences = [
         abs(one - other) for quality in qualities.values() for one, other in combinations(quality.values(), 2)
     ]
-    waiting = _waiting(session, campaign)
-    simulated = [assignment for assignment in waiting if assignment.expert.simulated]
-    noise = {
-        expert.name: noise_for(expert.reliability or 0.5, differences)
-        for expert in {assignment.expert for assignment in simulated}
-    }
-    for assignment in track(simulated, "simulated experts rank"):
-        _rank(session, assignment, qualities[assignment.task_id], noise[assignment.expert.name], seed)
-    return Simulated(experts=len(noise), rankings=len(simulated), waiting=len(waiting) - len(simulated))
+    noise: dict[str, float] = {}
+    rankings = 0
+    while simulated := [row for row in _waiting(session, campaign) if row.expert.simulated]:
+        for assignment in track(simulated, "simulated experts rank"):
+            expert = assignment.expert
+            if expert.name not in noise:
+                noise[expert.name] = noise_for(expert.reliability or 0.5, differences)
+            _rank(session, assignment, qualities[assignment.task_id], noise[expert.name], seed)
+        rankings += len(simulated)
+    return Simulated(experts=len(noise), rankings=rankings, waiting=len(_waiting(session, campaign)))
 
 
 def noise_for(reliability: float, differences: Sequence[float]) -> float:

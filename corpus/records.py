@@ -153,7 +153,8 @@ class Response(_Record):
 class Judgement(_Record):
     """One expert's ranking of one prompt in one dimension.
 
-    `tiers` is best first; outputs in one tier are tied. `seconds` is time on task.
+    `tiers` is best first; outputs in one tier are tied. `seconds` is time on task. `origin` says where it was made if
+    not on the ranking page.
     """
 
     expert: str
@@ -162,14 +163,21 @@ class Judgement(_Record):
     seconds: float
     guideline_version: str
     simulated: bool = False
+    origin: str | None = None
 
 
 class Consensus(_Record):
-    """The order the judgements add up to. `margins` maps ``better>worse`` to (wins - losses) / judgements."""
+    """The order the judgements add up to. `margins` maps ``better>worse`` to (wins - losses) / judgements.
+
+    Where several dimensions were asked for, `dimensions` holds the consensus of each, and `deciding` says by which of
+    them a pair's margin is: the first, by priority, whose votes do not tie.
+    """
 
     tiers: Tiers
     method: str
     margins: dict[str, float]
+    deciding: dict[str, Dimension] = {}
+    dimensions: dict[Dimension, Consensus] = {}
 
 
 class RankedPrompt(_Record):
@@ -188,7 +196,8 @@ class RankedPrompt(_Record):
 
 
 class Preference(_Record):
-    """A line of `preferences.jsonl`: TRL's explicit-prompt form. `margin` and `weight` are in (0, 1]."""
+    """A line of `preferences.jsonl`: TRL's explicit-prompt form. `margin` and `weight` are in (0, 1]; `opinions` is
+    the number of judgements behind the pair: a margin of one opinion is 1 whatever it is worth."""
 
     prompt: list[Message]
     chosen: list[Message]
@@ -198,6 +207,7 @@ class Preference(_Record):
     prompt_id: str
     pair_id: str
     split: Split
+    opinions: int = 0
 
 
 def make_id(prefix: str, *parts: Any) -> str:

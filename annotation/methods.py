@@ -1,0 +1,103 @@
+"""The consensus of every task of a campaign by one of three methods, each dimension by itself and then together.
+
+Whatever the method, a margin is of votes: `margins` holds the strict majorities that the method's order does not
+contradict. A method can leave a preference out, it cannot invent one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import permutations
+from typing import Literal, get_args
+
+from annotation.consensus import (
+    SINGLE,
+    combined,
+    consensus,
+    count_votes,
+    ids_of,
+    level_of,
+    margins_of,
+    ordered_by,
+    undecided,
+)
+from annotation.errors import InvalidError
+from annotation.judgements import JudgedTask
+from annotation.plackett_luce import Posterior, fit
+from corpus.records import Consensus, Dimension, Tiers
+
+Method = Literal["ranked_pairs", "borda", "plackett_luce"]
+METHODS: tuple[Method, ...] = get_args(Method)
+CREDIBLE = 0.8
+
+Orders = Mapping[str, Tiers]
+
+
+def chosen_method(name: str) -> Method:
+    """The method of this name."""
+    for method in METHODS:
+        if method == name:
+            return method
+    raise InvalidError("method", f"a consensus is found by one of: {', '.join(METHODS)}")
+
+
+def campaign_consensus(
+    tasks: Sequence[JudgedTask],
+    priority: Sequence[Dimension],
+    method: Method = "ranked_pairs",
+    *,
+    open_prompts: Mapping[str, str] | None = None,
+) -> list[Consensus]:
+    """The consensus of each of `tasks`, all of which somebody has ranked in every dimension of `priority`, the first
+    of which goes before all others. Prompts in `open_prompts` wait for a senior expert: they have none."""
+    by_dimension = {
+        dimension: consensuses([_orders(task, dimension) for task in tasks], method) for dimension in priority
+    }
+    found = []
+    for place, task in enumerate(tasks):
+        parts = {dimension: rows[place] for dimension, rows in by_dimension.items()}
+        if task.decided is not None:
+            found.append(consensus(task.tiers(), task.decided))
+        elif task.prompt.prompt_id in (open_prompts or {}):
+            found.append(undecided(answer.output_id for answer in task.responses))
+        else:
+            found.append(combined(parts, priority) if len(parts) > 1 else parts[priority[0]])
+    return found
+
+
+def consensuses(prompts: Sequence[Orders], method: Method) -> list[Consensus]:
+    """The consensus of each prompt (expert to tiers) in one dimension."""
+    if method == "ranked_pairs":
+        return [consensus(list(prompt.values())) for prompt in prompts]
+    if method == "borda":
+        return [_agreed(prompt, borda(list(prompt.values())), method) for prompt in prompts]
+    posteriors = fit(prompts).posteriors
+    return [_agreed(prompt, credible(each), method) for prompt, each in zip(prompts, posteriors, strict=True)]
+
+
+def borda(judgements: Sequence[Tiers]) -> Tiers:
+    """Answers by Borda's count, over all judgements: how often above another answer less how often below one; equal
+    counts tie."""
+    votes = count_votes(judgements)
+    ids = ids_of(judgements)
+    points = {one: sum(votes[one, other] - votes[other, one] for other in ids if other != one) for one in ids}
+    levels = sorted(set(points.values()), reverse=True)
+    return [[output_id for output_id in ids if points[output_id] == level] for level in levels]
+
+
+def credible(posterior: Posterior) -> Tiers:
+    """Answers as far as one is better than another with a probability of `CREDIBLE`; the others tie."""
+    chances = {pair: posterior.chance(*pair) for pair in permutations(posterior.ids, 2)}
+    return ordered_by(posterior.ids, {pair: chance for pair, chance in chances.items() if chance >= CREDIBLE})
+
+
+def _agreed(prompt: Orders, tiers: Tiers, method: Method) -> Consensus:
+    judgements = list(prompt.values())
+    level = level_of(tiers)
+    contradicted = {f"{a}>{b}" for a, b in permutations(level, 2) if level[a] >= level[b]}
+    margins = {pair: margin for pair, margin in margins_of(judgements).items() if pair not in contradicted}
+    return Consensus(tiers=tiers, method=method if len(judgements) > 1 else SINGLE, margins=margins)
+
+
+def _orders(task: JudgedTask, dimension: Dimension) -> dict[str, Tiers]:
+    return {judgement.expert: judgement.tiers for judgement in task.judgements if judgement.dimension == dimension}
