@@ -12,9 +12,7 @@ from foundation.cli import group, say
 consents = group("Consent of experts and of those whose words are shown; releases honour its withdrawal.")
 
 Kind = Annotated[str, typer.Argument(help="expert, dialogue or dataset.")]
-Subject = Annotated[
-    str, typer.Argument(help="Name of the expert, id of the dialogue, or name of the data set version.")
-]
+Subject = Annotated[str, typer.Argument(help="Name of the expert, id of the dialogue, or name of the version.")]
 Note = Annotated[str, typer.Option(help="Why, or where it is written down.")]
 
 

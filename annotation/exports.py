@@ -86,9 +86,9 @@ def export(
     named = with_pseudonyms(chosen.tasks)
     priority = priority_of(session, campaign)
     summary = agreement(session, campaign)
-    waiting = {prompt: why for prompt, why in summary.needs_adjudication.items() if why != "majority_tie"}
+    waiting = {prompt for prompt, reasons in summary.needs_adjudication.items() if set(reasons) - {"majority_tie"}}
     split = split_dialogues({task.prompt.dialogue_id for task in named}, test_share, seed)
-    found = campaign_consensus(named, priority, method, open_prompts=waiting)
+    found = campaign_consensus(named, priority, method, waiting=waiting)
     rankings = [_ranked(task, each, split) for task, each in zip(named, found, strict=True)]
     preferences = [pair for row in rankings for pair in pairs_of(row)]
     release = _count(rankings, preferences, chosen)

@@ -6,7 +6,7 @@ contradict. A method can leave a preference out, it cannot invent one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import permutations
 from typing import Literal, get_args
 
@@ -46,10 +46,11 @@ def campaign_consensus(
     priority: Sequence[Dimension],
     method: Method = "ranked_pairs",
     *,
-    open_prompts: Mapping[str, str] | None = None,
+    waiting: Collection[str] = (),
 ) -> list[Consensus]:
     """The consensus of each of `tasks`, all of which somebody has ranked in every dimension of `priority`, the first
-    of which goes before all others. Prompts in `open_prompts` wait for a senior expert: they have none."""
+    of which goes before all others. Prompts (ids) that are
+    `waiting` for a senior expert have none."""
     by_dimension = {
         dimension: consensuses([_orders(task, dimension) for task in tasks], method) for dimension in priority
     }
@@ -58,7 +59,7 @@ def campaign_consensus(
         parts = {dimension: rows[place] for dimension, rows in by_dimension.items()}
         if task.decided is not None:
             found.append(consensus(task.tiers(), task.decided))
-        elif task.prompt.prompt_id in (open_prompts or {}):
+        elif task.prompt.prompt_id in waiting:
             found.append(undecided(answer.output_id for answer in task.responses))
         else:
             found.append(combined(parts, priority) if len(parts) > 1 else parts[priority[0]])

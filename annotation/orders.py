@@ -23,7 +23,20 @@ if TYPE_CHECKING:
 
 # As the rooms that make them call them; loading those rooms would make the service slow to start.
 SETS, GRAPH = ("dialogue-set", "dataset-version"), "knowledge-graph"
-RELEASED = ("rankings.jsonl", "preferences.jsonl", "README.md", "manifest.json")
+RELEASED = (
+    "rankings.jsonl",
+    "rankings.parquet",
+    "preferences.jsonl",
+    "preferences.parquet",
+    "implicit.jsonl",
+    "unpaired.jsonl",
+    "openrlhf-train.jsonl",
+    "openrlhf-test.jsonl",
+    "leave_one_out.parquet",
+    "left_out.jsonl",
+    "README.md",
+    "manifest.json",
+)
 Name = Annotated[str, Field(min_length=1, max_length=300)]
 Tell = Callable[[dict[str, Any]], None]
 
@@ -172,10 +185,15 @@ class Export(Order):
     campaign: Annotated[str, Field(min_length=1, max_length=100)]
     seed: Annotated[int, Field(ge=0, le=2**31)] = 0
     test_share: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = 0.2
+    method: Annotated[str, Field(max_length=50)] = "ranked_pairs"
+    guideline_version: Annotated[str | None, Field(max_length=50)] = None
 
     def check(self, session: Session, data: DataFolder) -> None:  # noqa: ARG002
-        """Raise unless there is such a campaign."""
+        """Raise unless there are such a campaign and such a method."""
+        from annotation.methods import chosen_method
+
         find_campaign(session, self.campaign)
+        chosen_method(self.method)
 
     def target(self, job_id: int) -> str:
         """A folder of its own."""
@@ -184,11 +202,19 @@ class Export(Order):
     def run(self, database: Database, data: DataFolder, job_id: int, tell: Tell) -> dict[str, Any]:  # noqa: ARG002
         """Export it."""
         from annotation.exports import export
+        from annotation.methods import chosen_method
 
         folder = self.target(job_id)
         with database.read() as session:
-            campaign = find_campaign(session, self.campaign)
-            release = export(session, campaign, data.target(folder), test_share=self.test_share, seed=self.seed)
+            release = export(
+                session,
+                find_campaign(session, self.campaign),
+                data.target(folder),
+                test_share=self.test_share,
+                seed=self.seed,
+                method=chosen_method(self.method),
+                guideline_version=self.guideline_version or None,
+            )
         return {"folder": folder, **msgspec.to_builtins(release)}
 
 

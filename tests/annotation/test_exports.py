@@ -14,8 +14,10 @@ from annotation.adjudication import adjudicate
 from annotation.consensus import consensus, count_votes, level_of
 from annotation.database import Database
 from annotation.errors import InvalidError
-from annotation.exports import export, ordered_pairs, pairs_of, split_dialogues
+from annotation.exports import export, split_dialogues
+from annotation.forms import ordered_pairs, pairs_of
 from annotation.models import Assignment, Task
+from annotation.orders import RELEASED
 from annotation.ranking import Decision, submit
 from annotation.simulation import simulate
 from corpus.records import Judgement, Message, Preference, RankedPrompt, Response, make_id
@@ -43,7 +45,7 @@ def test_a_release_holds_what_it_says(database, made, tmp_path):
     assert (release.prompts, release.judgements, release.simulated_judgements) == (12, 72, 72)
     assert manifest.counts["pairs"] == release.pairs == len(preferences)
     assert release.train_pairs + release.test_pairs == release.pairs
-    assert {entry.name for entry in manifest.files} == {"README.md", "preferences.jsonl", "rankings.jsonl"}
+    assert {entry.name for entry in manifest.files} == {*RELEASED} - {"manifest.json"}
     assert all(entry.sha256 == sha256_of(tmp_path / "release" / entry.name) for entry in manifest.files)
     assert sum(1 for row in rankings for _ in ordered_pairs(row)) == len(preferences)
     assert [row.prompt_id for row in rankings] == sorted(row.prompt_id for row in rankings)
@@ -244,4 +246,14 @@ def test_preferences_are_trls_explicit_form(database, made, tmp_path):
         row = json.loads(line)
         assert row["prompt"][-1]["role"] == "user"
         assert [turn["role"] for turn in row["chosen"] + row["rejected"]] == ["assistant", "assistant"]
-        assert set(row) == {"prompt", "chosen", "rejected", "margin", "weight", "prompt_id", "pair_id", "split"}
+        assert set(row) == {
+            "prompt",
+            "chosen",
+            "rejected",
+            "margin",
+            "weight",
+            "opinions",
+            "prompt_id",
+            "pair_id",
+            "split",
+        }

@@ -76,7 +76,7 @@ def options(folder):
 
 def test_datasets_reads_every_column(preferences):
     assert set(preferences.column_names) == {
-        "prompt", "chosen", "rejected", "margin", "weight", "prompt_id", "pair_id", "split",
+        "prompt", "chosen", "rejected", "margin", "weight", "prompt_id", "pair_id", "split", "opinions",
     }  # fmt: skip
     assert len(preferences) > 5
     assert set(preferences["split"]) == {"train", "test"}
