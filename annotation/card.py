@@ -6,17 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from annotation.agreement import AgreementSummary
-from annotation.eligible import Eligible
+from annotation.gaps import Gap, gap_in
+from annotation.judgements import JudgedTask
+from annotation.measures import Alpha, kendall_w, known_mean, krippendorff_alpha, panel_of
 from annotation.models import Campaign
+from annotation.release import Contents, Release
 from corpus.records import Dimension, RankedPrompt
-
-if TYPE_CHECKING:
-    from annotation.exports import Release
 
 CARD = "README.md"
 
@@ -26,21 +24,19 @@ class ExpertLine(msgspec.Struct, frozen=True, kw_only=True):
 
     expert: str
     simulated: bool
-    judgements: int
+    rankings: int
 
 
-def write_card(
-    folder: Path,
-    campaign: Campaign,
-    release: Release,
-    agreement: AgreementSummary,
-    chosen: Eligible,
-    rankings: Sequence[RankedPrompt],
-    *,
-    seed: int,
-    method: str,
-    priority: Sequence[Dimension],
-) -> None:
+class Agreed(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the experts of a release agree in one dimension; `gap` says why nothing can be told."""
+
+    dimension: Dimension
+    gap: Gap | None
+    alpha: Alpha | None
+    kendall_w: float | None
+
+
+def write_card(folder: Path, campaign: Campaign, contents: Contents, release: Release) -> None:
     """Write `README.md`, which says what a release holds, how it came about, and what is not known."""
     from jinja2 import Environment, StrictUndefined
 
@@ -50,21 +46,31 @@ def write_card(
     text = environment.from_string(source).render(
         campaign=campaign,
         release=release,
-        agreement=agreement,
-        experts=_experts(rankings),
-        guideline_version=chosen.guideline_version,
-        left_out=sorted(Counter(row.reason for row in chosen.left_out).items()),
-        datasets=sorted({row.dataset_version for row in rankings}),
-        seed=seed,
-        method=method,
-        priority=priority,
+        agreed=[agreed(contents.tasks, dimension) for dimension in contents.priority],
+        experts=_experts(contents.rankings),
+        guideline_version=contents.chosen.guideline_version,
+        left_out=sorted(Counter(row.reason for row in contents.chosen.left_out).items()),
+        datasets=sorted({row.dataset_version for row in contents.rankings}),
+        seed=contents.sides.seed,
+        method=contents.method,
+        priority=contents.priority,
     )
     (folder / CARD).write_text(text, encoding="utf-8")
+
+
+def agreed(tasks: Sequence[JudgedTask], dimension: Dimension) -> Agreed:
+    """Measured on the very judgements of a release."""
+    _, levels = panel_of([{j.expert: j.tiers for j in task.judgements if j.dimension == dimension} for task in tasks])
+    if gap := gap_in(levels):
+        return Agreed(dimension=dimension, gap=gap, alpha=None, kendall_w=None)
+    return Agreed(
+        dimension=dimension, gap=None, alpha=krippendorff_alpha(levels), kendall_w=known_mean(kendall_w(levels))
+    )
 
 
 def _experts(rankings: Sequence[RankedPrompt]) -> list[ExpertLine]:
     counted = Counter((j.expert, j.simulated) for row in rankings for j in row.judgements if j.dimension == "overall")
     return [
-        ExpertLine(expert=expert, simulated=simulated, judgements=count)
+        ExpertLine(expert=expert, simulated=simulated, rankings=count)
         for (expert, simulated), count in sorted(counted.items())
     ]

@@ -7,10 +7,15 @@ from collections.abc import Sequence
 from itertools import chain
 
 import msgspec
+from sqlalchemy.orm import Session
 
+from annotation.ballots import followed
 from annotation.consents import Withdrawn
+from annotation.disputes import LOWEST_W, disputes
 from annotation.errors import InvalidError
 from annotation.judgements import JudgedTask
+from annotation.measures import kendall_w, panel_of
+from annotation.models import Campaign
 from corpus.records import Dimension, Judgement
 
 REASONS = ("consent_withdrawn", "answers_changed", "dimensions_changed", "other_guideline", "unranked")
@@ -58,6 +63,19 @@ def eligible(
             left_out.append(LeftOut(prompt_id=task.prompt.prompt_id, reason=reason, judgements=len(before.judgements)))
     withdrawn = sum(len(task.judgements) for task in tasks) - sum(len(task.judgements) for task in allowed)
     return Eligible(tasks=kept, left_out=left_out, withdrawn_judgements=withdrawn, guideline_version=version)
+
+
+def waiting(session: Session, campaign: Campaign, tasks: Sequence[JudgedTask]) -> set[str]:
+    """The prompts (ids) among `tasks` that a senior expert has yet to decide: somebody flagged a danger, or the
+    experts agree too little. A tied majority is not among the reasons: that pair makes no preference anyway."""
+    _, levels = panel_of([{j.expert: j.tiers for j in task.judgements if j.dimension == "overall"} for task in tasks])
+    flagged = {one.prompt_id for one in disputes(followed(session, campaign.id)) if "danger_flag" in one.reasons}
+    apart = kendall_w(levels) < LOWEST_W
+    return {
+        task.prompt.prompt_id
+        for task, low in zip(tasks, apart.tolist(), strict=True)
+        if task.decided is None and (low or task.prompt.prompt_id in flagged)
+    }
 
 
 def _of(task: JudgedTask, judgements: list[Judgement]) -> JudgedTask:

@@ -9,11 +9,10 @@ from pathlib import Path
 import msgspec
 from sqlalchemy.orm import Session
 
-from annotation.agreement import agreement
 from annotation.card import write_card
 from annotation.consensus import UNDECIDED
 from annotation.consents import withdrawn
-from annotation.eligible import Eligible, eligible
+from annotation.eligible import Eligible, eligible, waiting
 from annotation.errors import InvalidError
 from annotation.forms import pairs_of, write_forms, write_table
 from annotation.guideline import priority_of
@@ -22,40 +21,14 @@ from annotation.leave_one_out import COLUMNS, leave_one_out
 from annotation.leave_one_out import TABLE as LEAVE_ONE_OUT
 from annotation.methods import Method, campaign_consensus
 from annotation.models import Campaign
-from corpus.records import Consensus, Preference, RankedPrompt, Split
+from annotation.release import Contents, Release, Sides
+from corpus.records import Consensus, RankedPrompt, Split
 from foundation.files import new_folder
 from foundation.jsonl import write_records
 from foundation.manifest import FileEntry, claim_folder, write_manifest
 
 KIND = "preference-release"
 LEFT_OUT = "left_out.jsonl"
-
-
-class Release(msgspec.Struct, frozen=True, kw_only=True):
-    """What an export holds. `undecided_pairs` are pairs of answers that make no preference because the experts' votes
-    tie or contradict the consensus, or because the prompt waits for a senior expert (`undecided_prompts`).
-
-    `single_opinions` are prompts that one expert alone has ranked: an order, but no consensus. `unranked` and
-    `left_out` prompts are in no file but `left_out.jsonl`; `withdrawn_judgements` in none.
-    """
-
-    prompts: int
-    judgements: int
-    simulated_judgements: int
-    imported_judgements: int
-    pairs: int
-    train_prompts: int
-    test_prompts: int
-    train_pairs: int
-    test_pairs: int
-    undecided_pairs: int
-    undecided_prompts: int
-    single_opinions: int
-    adjudicated: int
-    unranked: int
-    left_out: int
-    withdrawn_judgements: int
-    sha256: str = ""
 
 
 def export(
@@ -77,6 +50,30 @@ def export(
     """
     if not 0 <= test_share < 1:
         raise InvalidError("test_share", "the share of the test split is at least 0 and under 1")
+    contents = _gather(session, campaign, method, guideline_version, Sides(test_share, seed))
+    release = _count(contents)
+    claim_folder(out, KIND)
+    with new_folder(out) as folder:
+        write_forms(folder, contents.rankings, contents.preferences)
+        write_table(
+            folder / LEAVE_ONE_OUT, COLUMNS, leave_one_out(contents.tasks, contents.rankings, contents.priority)
+        )
+        write_records(folder / LEFT_OUT, contents.chosen.left_out)
+        write_card(folder, campaign, contents, release)
+        manifest = write_manifest(
+            folder,
+            kind=KIND,
+            name=campaign.name,
+            inputs=inputs,
+            parameters=_parameters(campaign, contents),
+            counts={name: count for name, count in msgspec.to_builtins(release).items() if name != "sha256"},
+        )
+    return msgspec.structs.replace(release, sha256=manifest.sha256)
+
+
+def _gather(
+    session: Session, campaign: Campaign, method: Method, guideline_version: str | None, sides: Sides
+) -> Contents:
     tasks = judged_tasks(session, campaign)
     if not any(task.judgements for task in tasks):
         raise InvalidError("no_rankings", f"nobody has ranked anything in {campaign.name} yet")
@@ -85,33 +82,18 @@ def export(
         raise InvalidError("no_rankings", f"no prompt of {campaign.name} can be used: {_why(chosen)}")
     named = with_pseudonyms(chosen.tasks)
     priority = priority_of(session, campaign)
-    summary = agreement(session, campaign)
-    waiting = {prompt for prompt, reasons in summary.needs_adjudication.items() if set(reasons) - {"majority_tie"}}
-    split = split_dialogues({task.prompt.dialogue_id for task in named}, test_share, seed)
-    found = campaign_consensus(named, priority, method, waiting=waiting)
+    split = split_dialogues({task.prompt.dialogue_id for task in named}, sides.test_share, sides.seed)
+    found = campaign_consensus(named, priority, method, waiting=waiting(session, campaign, named))
     rankings = [_ranked(task, each, split) for task, each in zip(named, found, strict=True)]
-    preferences = [pair for row in rankings for pair in pairs_of(row)]
-    release = _count(rankings, preferences, chosen)
-    claim_folder(out, KIND)
-    with new_folder(out) as folder:
-        write_forms(folder, rankings, preferences)
-        write_table(folder / LEAVE_ONE_OUT, COLUMNS, leave_one_out(named, rankings, priority))
-        write_records(folder / LEFT_OUT, chosen.left_out)
-        write_card(folder, campaign, release, summary, chosen, rankings, seed=seed, method=method, priority=priority)
-        manifest = write_manifest(
-            folder,
-            kind=KIND,
-            name=campaign.name,
-            inputs=inputs,
-            parameters={
-                **_parameters(campaign, test_share, seed),
-                "guideline_version": chosen.guideline_version,
-                "method": method,
-                "priority": list(priority),
-            },
-            counts={name: count for name, count in msgspec.to_builtins(release).items() if name != "sha256"},
-        )
-    return msgspec.structs.replace(release, sha256=manifest.sha256)
+    return Contents(
+        tasks=named,
+        rankings=rankings,
+        preferences=[pair for row in rankings for pair in pairs_of(row)],
+        chosen=chosen,
+        priority=priority,
+        method=method,
+        sides=sides,
+    )
 
 
 def split_dialogues(dialogue_ids: Iterable[str], test_share: float, seed: int) -> dict[str, Split]:
@@ -158,10 +140,11 @@ def _why(chosen: Eligible) -> str:
     return ", ".join(sorted({row.reason for row in chosen.left_out}))
 
 
-def _count(rankings: Sequence[RankedPrompt], preferences: Sequence[Preference], chosen: Eligible) -> Release:
+def _count(contents: Contents) -> Release:
+    rankings, preferences, left_out = contents.rankings, contents.preferences, contents.chosen.left_out
     judgements = [judgement for row in rankings for judgement in row.judgements]
     possible = sum(len(row.responses) * (len(row.responses) - 1) // 2 for row in rankings)
-    unranked = sum(row.reason == "unranked" for row in chosen.left_out)
+    unranked = sum(row.reason == "unranked" for row in left_out)
     return Release(
         prompts=len(rankings),
         judgements=len(judgements),
@@ -177,18 +160,21 @@ def _count(rankings: Sequence[RankedPrompt], preferences: Sequence[Preference], 
         single_opinions=sum(len({judgement.expert for judgement in row.judgements}) == 1 for row in rankings),
         adjudicated=sum(row.adjudicated for row in rankings),
         unranked=unranked,
-        left_out=len(chosen.left_out) - unranked,
-        withdrawn_judgements=chosen.withdrawn_judgements,
+        left_out=len(left_out) - unranked,
+        withdrawn_judgements=contents.chosen.withdrawn_judgements,
     )
 
 
-def _parameters(campaign: Campaign, test_share: float, seed: int) -> dict[str, object]:
+def _parameters(campaign: Campaign, contents: Contents) -> dict[str, object]:
     return {
         "campaign": campaign.name,
         "campaign_seed": campaign.seed,
         "dimensions": list(campaign.dimensions),
+        "guideline_version": contents.chosen.guideline_version,
+        "method": contents.method,
         "min_overlap": campaign.min_overlap,
         "overlap": campaign.overlap,
-        "seed": seed,
-        "test_share": test_share,
+        "priority": contents.priority,
+        "seed": contents.sides.seed,
+        "test_share": contents.sides.test_share,
     }

@@ -48,9 +48,8 @@ def campaign_consensus(
     *,
     waiting: Collection[str] = (),
 ) -> list[Consensus]:
-    """The consensus of each of `tasks`, all of which somebody has ranked in every dimension of `priority`, the first
-    of which goes before all others. Prompts (ids) that are
-    `waiting` for a senior expert have none."""
+    """The consensus of each of `tasks`, which somebody has ranked in every dimension of `priority`, the first before
+    all others. Prompts (ids) that are `waiting` for a senior expert have none."""
     by_dimension = {
         dimension: consensuses([_orders(task, dimension) for task in tasks], method) for dimension in priority
     }

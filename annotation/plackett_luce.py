@@ -23,6 +23,8 @@ import numpy as np
 
 from annotation.choices import Choices, Floats, choices_of
 from annotation.errors import InvalidError
+from annotation.gaps import gap_in
+from annotation.measures import panel_of
 from corpus.records import Tiers
 from foundation.progress import progress
 
@@ -76,7 +78,8 @@ def fit(prompts: Sequence[Mapping[str, Tiers]]) -> Fit:
 
     An error where nobody's reliability can be told: no prompt with two opinions, or nothing but ties.
     """
-    _check(prompts)
+    if gap := gap_in(panel_of(prompts)[1]):
+        raise InvalidError(gap.reason, gap.sentence(), hint="ranked_pairs and borda ask for nobody's reliability")
     experts = sorted({expert for prompt in prompts for expert in prompt})
     every = max(1, len(prompts) // MOST_PROMPTS)
     most = max(sum(map(len, next(iter(prompt.values())))) for prompt in prompts)
@@ -117,14 +120,6 @@ def abilities(block: Choices, parameters: Parameters, start: Floats | None = Non
         if np.abs(step).max() < 1e-8:
             break
     return theta, information
-
-
-def _check(prompts: Sequence[Mapping[str, Tiers]]) -> None:
-    hint = "ranked_pairs and borda need no reliabilities"
-    if not any(len(prompt) > 1 for prompt in prompts):
-        raise InvalidError("no_overlap", "no two experts ranked the same prompt: who is reliable is unknown", hint=hint)
-    if not any(len(tiers) > 1 for prompt in prompts for tiers in prompt.values()):
-        raise InvalidError("all_tied", "everything is tied: there is no order to learn from", hint=hint)
 
 
 def _learn(blocks: Sequence[Choices], experts: int, most: int) -> tuple[Parameters, Floats]:
