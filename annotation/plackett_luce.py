@@ -169,15 +169,11 @@ def _moments(
 ) -> tuple[Floats, Floats, Floats]:
     """Expected gradient and information of the complete data, and the information that is missing because abilities
     are unknown (Louis): the covariance, over them, of each prompt's score."""
-    points = _points(mode, information)
-    scores, complete = [], 0.0
-    for theta in points:
-        score, second = _complete(block, theta, parameters)
-        scores.append(score)
-        complete = complete + second / len(points)
-    mean = sum(scores) / len(points)
-    apart = np.concatenate([score - mean for score in scores])
-    return mean.sum(axis=0), complete, apart.T @ apart / len(points)
+    at_points = [_complete(block, theta, parameters) for theta in _points(mode, information)]
+    scores = np.stack([score for score, _ in at_points])
+    complete = np.stack([second for _, second in at_points])
+    apart = (scores - scores.mean(axis=0)).reshape(-1, scores.shape[-1])
+    return scores.mean(axis=0).sum(axis=0), complete.mean(axis=0), apart.T @ apart / len(scores)
 
 
 def _points(mode: Floats, information: Floats) -> list[Floats]:
@@ -212,8 +208,9 @@ def _chances(block: Choices, values: Floats, parameters: Parameters) -> Floats:
     """The probability (C, M) of every set at every choice; `values` (P, M) are the sets' mean abilities."""
     logits = parameters.beta[block.expert][:, None] * values[block.prompt] + parameters.delta[block.sizes]
     logits[block.closed] = -np.inf
-    chances = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return chances / chances.sum(axis=1, keepdims=True)
+    chances: Floats = np.exp(logits - logits.max(axis=1, keepdims=True))
+    chances /= chances.sum(axis=1, keepdims=True)
+    return chances
 
 
 @cache
