@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import cache
 
 from pwdlib import PasswordHash
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from annotation.base import now
@@ -17,6 +17,11 @@ from annotation.errors import RefusedError
 from annotation.models import Login, LoginFailure, User
 
 LOGIN_LASTS = timedelta(hours=12)
+HOLDER = (
+    select(User)
+    .join(Login, Login.user_id == User.id)
+    .where(Login.token_hash == bindparam("hash"), Login.expires_at > bindparam("moment"), User.left_at.is_(None))
+)
 FAILURES, FAILURES_OF_ADDRESS, WINDOW = 5, 50, timedelta(minutes=15)
 
 
@@ -82,8 +87,7 @@ def user_of(session: Session, token: str | None) -> User | None:
     """Who holds this token, None where it is unknown or has expired."""
     if not token:
         return None
-    valid = (Login.token_hash == digest(token), Login.expires_at > now(), User.left_at.is_(None))
-    return session.scalar(select(User).join(Login, Login.user_id == User.id).where(*valid))
+    return session.scalar(HOLDER, {"hash": digest(token), "moment": now()})
 
 
 def log_out(session: Session, token: str) -> None:

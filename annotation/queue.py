@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, time
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from annotation.base import now
@@ -15,6 +15,31 @@ from annotation.guideline import Guideline, guideline_of
 from annotation.models import Assignment, Campaign, Task
 from annotation.ranking import own_assignment
 from corpus.records import Dimension, Prompt
+
+# Every page runs these: built once, their parameters come later.
+FIRST_WAITING = (
+    select(Assignment.id)
+    .where(
+        Assignment.expert_id == Queue.expert_id,
+        Assignment.campaign_id == Queue.campaign_id,
+        Assignment.completed_at.is_(None),
+        Assignment.id.not_in(bindparam("besides", expanding=True)),
+    )
+    .order_by(Assignment.position)
+    .limit(1)
+    .correlate(Queue)
+    .scalar_subquery()
+)
+NEXT = (
+    select(FIRST_WAITING)
+    .select_from(Queue)
+    .join(Campaign, Campaign.id == Queue.campaign_id)
+    .where(Queue.expert_id == bindparam("expert"), Queue.done < Queue.total, Campaign.closed_at.is_(None))
+    .order_by(Queue.campaign_id)
+)
+FINISHED_SINCE = select(func.count()).where(
+    Assignment.expert_id == bindparam("expert"), Assignment.completed_at >= bindparam("moment")
+)
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +90,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 def progress_of(session: Session, expert_id: int) -> list[Progress]:
     """An expert's campaigns, the oldest first."""
     query = (
-        select(Queue, Campaign)
+        select(Queue, Campaign, FIRST_WAITING)
         .join(Campaign, Campaign.id == Queue.campaign_id)
         .where(Queue.expert_id == expert_id)
         .order_by(Campaign.id)
@@ -75,23 +100,17 @@ def progress_of(session: Session, expert_id: int) -> list[Progress]:
             campaign=campaign.name,
             done=queue.done,
             total=queue.total,
-            next_id=None if campaign.closed_at else _next_in(session, expert_id, campaign.id),
+            next_id=None if campaign.closed_at else next_id,
             daily_goal=campaign.daily_goal,
             closed=campaign.closed_at is not None,
         )
-        for queue, campaign in session.execute(query)
+        for queue, campaign, next_id in session.execute(query, {"besides": []})
     ]
 
 
 def next_assignment(session: Session, expert_id: int, *, besides: Collection[int] = ()) -> int | None:
     """The first assignment that waits for an expert `besides` some; None where all is done."""
-    campaigns = (
-        select(Campaign.id)
-        .join(Queue, Queue.campaign_id == Campaign.id)
-        .where(Queue.expert_id == expert_id, Queue.done < Queue.total, Campaign.closed_at.is_(None))
-        .order_by(Campaign.id)
-    )
-    waiting = (_next_in(session, expert_id, campaign_id, besides) for campaign_id in session.scalars(campaigns))
+    waiting = session.scalars(NEXT, {"expert": expert_id, "besides": list(besides)})
     return next(filter(None, waiting), None)
 
 
@@ -104,8 +123,7 @@ def recent(session: Session, expert_id: int, count: int = 8) -> Sequence[Assignm
 def done_today(session: Session, expert_id: int) -> int:
     """How many tasks an expert has finished since midnight, by the clock of this machine."""
     midnight = datetime.combine(now().astimezone().date(), time()).astimezone()
-    finished = (Assignment.expert_id == expert_id) & (Assignment.completed_at >= midnight)
-    return session.scalar(select(func.count()).where(finished)) or 0
+    return session.scalar(FINISHED_SINCE, {"expert": expert_id, "moment": midnight}) or 0
 
 
 def open_sheet(session: Session, assignment_id: int, expert_id: int, *, ahead_of: int | None = None) -> Sheet:
@@ -134,16 +152,6 @@ def open_sheet(session: Session, assignment_id: int, expert_id: int, *, ahead_of
         cards=[Card(label, texts[output_id]) for label, output_id in assignment.shown],
         earlier=_earlier(session, assignment),
     )
-
-
-def _next_in(session: Session, expert_id: int, campaign_id: int, besides: Collection[int] = ()) -> int | None:
-    waiting = (
-        Assignment.expert_id == expert_id,
-        Assignment.completed_at.is_(None),
-        Assignment.campaign_id == campaign_id,
-        Assignment.id.not_in(besides),
-    )
-    return session.scalar(select(Assignment.id).where(*waiting).order_by(Assignment.position).limit(1))
 
 
 def _earlier(session: Session, assignment: Assignment) -> Earlier | None:

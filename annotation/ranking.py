@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 from sqlalchemy.sql.base import ExecutableOption
 
@@ -23,6 +23,28 @@ Verdict = Literal["ranked", "cannot_judge", "withdrawn"]
 LONGEST_KEY = 84
 LONGEST_SECONDS = 86_400.0
 LONGEST_NOTE, LONGEST_REWRITE = 500, 8_000
+
+# Every decision runs these: built once, their parameters come later.
+OWN = (
+    select(Assignment)
+    .where(Assignment.id == bindparam("assignment"), Assignment.expert_id == bindparam("expert"))
+    .options(joinedload(Assignment.campaign))
+)
+OWN_LOCKED = OWN.with_for_update(of=Assignment)
+EARLIER = (
+    select(Submission)
+    .where(or_(Submission.assignment_id == bindparam("assignment"), Submission.key == bindparam("key")))
+    .options(selectinload(Submission.flags))
+)
+LAST_FINISHED = select(func.max(Assignment.completed_at)).where(
+    Assignment.expert_id == bindparam("expert"), Assignment.id != bindparam("assignment")
+)
+COUNTED = (
+    update(Queue)
+    .where(Queue.expert_id == bindparam("expert"), Queue.campaign_id == bindparam("campaign"))
+    .values(done=Queue.done + bindparam("more"))
+    .execution_options(synchronize_session=False)
+)
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,26 +82,28 @@ def submit(
     time on task, which is bounded by what our own clock saw pass where the expert was `watched`. `origin` is where a
     decision was made that was not made here. In an adaptive campaign the task may go to one more expert.
     """
-    assignment = own_assignment(session, assignment_id, expert_id, lock=True)
-    adaptive = assignment.campaign.min_overlap is not None
-    if adaptive:
-        take_turn(session, assignment.campaign)
-    decided = _decode(decision, dict(assignment.shown), assignment.campaign.dimensions)
     _check_key_and_time(key, seconds)
-    stored = _by_key(session, key)
-    if stored is not None:
-        return _same(session, stored, assignment_id, decided)
-    if assignment.campaign.closed_at is not None:
-        raise ConflictError("closed", "this campaign is closed")
-    elapsed = elapsed_since(session, assignment) if watched else None
-    submission = _submission(session, assignment, decided)
-    submission.key = key
-    submission.seconds = round(min(seconds, LONGEST_SECONDS if elapsed is None else elapsed), 3)
-    submission.elapsed = None if elapsed is None else round(elapsed, 3)
-    submission.origin = origin
-    session.add(submission)
-    session.add_all(_rankings(submission, decided.orders))
-    _note_progress(session, assignment, done=decided.verdict != "withdrawn")
+    with session.no_autoflush:
+        assignment = own_assignment(session, assignment_id, expert_id, lock=True)
+        adaptive = assignment.campaign.min_overlap is not None
+        if adaptive:
+            take_turn(session, assignment.campaign)
+        decided = _decode(decision, dict(assignment.shown), assignment.campaign.dimensions)
+        earlier = session.scalars(EARLIER, {"assignment": assignment_id, "key": key}).all()
+        stored = next((one for one in earlier if one.key == key), None)
+        if stored is not None:
+            return _same(session, stored, assignment_id, decided)
+        if assignment.campaign.closed_at is not None:
+            raise ConflictError("closed", "this campaign is closed")
+        elapsed = elapsed_since(session, assignment) if watched else None
+        submission = _submission(assignment, decided, earlier)
+        submission.key = key
+        submission.seconds = round(min(seconds, LONGEST_SECONDS if elapsed is None else elapsed), 3)
+        submission.elapsed = None if elapsed is None else round(elapsed, 3)
+        submission.origin = origin
+        session.add(submission)
+        session.add_all(_rankings(submission, decided.orders))
+        _note_progress(session, assignment, done=decided.verdict != "withdrawn")
     session.flush()
     if adaptive:
         ask_on(session, assignment.task_id, assignment.campaign)
@@ -91,12 +115,8 @@ def own_assignment(
 ) -> Assignment:
     """An assignment with its campaign and what is `loaded` beside it, for its own expert alone: to anyone else it does
     not exist."""
-    query = (
-        select(Assignment)
-        .where(Assignment.id == assignment_id, Assignment.expert_id == expert_id)
-        .options(joinedload(Assignment.campaign), *loaded)
-    )
-    assignment = session.scalar(query.with_for_update(of=Assignment) if lock else query)
+    query = (OWN_LOCKED if lock else OWN).options(*loaded)
+    assignment = session.scalar(query, {"assignment": assignment_id, "expert": expert_id})
     if assignment is None:
         raise NotFoundError("no_assignment", "there is no such task for this expert")
     return assignment
@@ -105,11 +125,7 @@ def own_assignment(
 def elapsed_since(session: Session, assignment: Assignment) -> float | None:
     """Seconds since the expert opened this task or finished another one, whichever came later: what her time on task
     cannot exceed. None where neither was seen."""
-    finished = session.scalar(
-        select(func.max(Assignment.completed_at)).where(
-            Assignment.expert_id == assignment.expert_id, Assignment.id != assignment.id
-        )
-    )
+    finished = session.scalar(LAST_FINISHED, {"expert": assignment.expert_id, "assignment": assignment.id})
     seen = [moment for moment in (assignment.opened_at, finished) if moment]
     return max(0.0, (now() - max(seen)).total_seconds()) if seen else None
 
@@ -182,10 +198,6 @@ def _check_key_and_time(key: str, seconds: float) -> None:
         raise InvalidError("seconds", "the time on task is a number of seconds")
 
 
-def _by_key(session: Session, key: str) -> Submission | None:
-    return session.scalar(select(Submission).where(Submission.key == key).options(selectinload(Submission.flags)))
-
-
 def _same(session: Session, stored: Submission, assignment_id: int, decided: Decision) -> Submission:
     rankings = select(Ranking).where(Ranking.assignment_id == stored.assignment_id, Ranking.version == stored.version)
     before = Decision(
@@ -203,10 +215,8 @@ def _same(session: Session, stored: Submission, assignment_id: int, decided: Dec
     return stored
 
 
-def _submission(session: Session, assignment: Assignment, decided: Decision) -> Submission:
-    newest = session.scalar(
-        select(Submission).where(Submission.assignment_id == assignment.id).order_by(Submission.version.desc()).limit(1)
-    )
+def _submission(assignment: Assignment, decided: Decision, earlier: Sequence[Submission]) -> Submission:
+    newest = max(earlier, key=lambda one: one.version, default=None)
     if decided.verdict == "withdrawn" and (newest is None or newest.verdict == "withdrawn"):
         raise ConflictError("nothing_to_withdraw", "there is nothing to take back")
     return Submission(
@@ -243,5 +253,5 @@ def _note_progress(session: Session, assignment: Assignment, *, done: bool) -> N
     if done == (assignment.completed_at is not None):
         return
     assignment.completed_at = now() if done else None
-    own = (Queue.expert_id == assignment.expert_id) & (Queue.campaign_id == assignment.campaign_id)
-    session.execute(update(Queue).where(own).values(done=Queue.done + (1 if done else -1)))
+    own = {"expert": assignment.expert_id, "campaign": assignment.campaign_id}
+    session.execute(COUNTED, own | {"more": 1 if done else -1})

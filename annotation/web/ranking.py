@@ -107,6 +107,7 @@ def sheet(request: Request, visitor: Person, assignment_id: AssignmentId, ahead_
 def submit_decision(request: Request, visitor: Person, assignment_id: AssignmentId, sent: Sent) -> Stored:
     """Store a decision. The answer is sent when it is safely in the database."""
     with database_of(request).write() as session:
+        record(session, visitor.id, sent.verdict, f"assignment:{assignment_id}")
         submission = submit(
             session,
             assignment_id=assignment_id,
@@ -116,7 +117,6 @@ def submit_decision(request: Request, visitor: Person, assignment_id: Assignment
             seconds=sent.seconds,
             watched=True,
         )
-        record(session, visitor.id, submission.verdict, f"assignment:{assignment_id}")
         following = next_assignment(session, visitor.id)
         return Stored(
             version=submission.version,
