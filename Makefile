@@ -17,7 +17,7 @@ demo: $(READY)
 	$(BIN)/zhongjing demo
 
 test: $(READY) browser
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile --reruns 1 --only-rerun "Timeout [0-9]+ms exceeded"  # a starved browser, once
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -2,8 +2,8 @@
 
 python bench/bench_dedup.py [DOCUMENTS_BESIDE_PEERS [OURS_ALONE…]]
 
-All get the same texts with planted near-duplicates (`planted.py`), the peers as ready strings in memory. They run once
-with as many values as `corpus dedup` needs for its recall (97 bands of 4) and once with 128, what most people use.
+All get the same texts with planted near-duplicates (`planted.py`): the peers once from the Parquet file, as we do, and
+once as ready strings in memory, which spares them what is ours to do first. They run once with as many values as `corpus dedup` needs for its recall (97 bands of 4) and once with 128, what most people use.
 """
 
 import json
@@ -22,7 +22,7 @@ from dedup_peers import PEERS, THRESHOLD
 from planted import CHUNK, KINDS, Planted, dialogues, planted
 
 from corpus.comparable import string_of, texts_of, turns_of
-from corpus.sets import Plan, SetWriter, arrow_batches, run_step
+from corpus.sets import DIALOGUES, Plan, SetWriter, arrow_batches, run_step
 
 HERE = Path(__file__).parent
 BESIDE_PEERS = 100_000
@@ -54,9 +54,10 @@ def main() -> None:
         _show(ours, ours, lines, truth)
         for bands, rows in SETTINGS:
             for peer in PEERS:
-                outcome = _peer(peer, texts, folder, bands, rows)
-                if outcome is not None:
-                    _show(outcome, ours, lines, truth)
+                for begin in (texts,) if peer == "text-dedup" else (source / DIALOGUES, texts):
+                    outcome = _peer(peer, begin, folder, bands, rows)
+                    if outcome is not None:
+                        _show(outcome, ours, lines, truth)
         _show_kinds(ours, lines, truth)
         _show_brute_force(ours, lines)
         print("\nzhongjing by size:  documents   finding/CPU s   command/CPU s   command s   peak MB")
@@ -65,7 +66,7 @@ def main() -> None:
 
 
 _HEAD = (
-    f"{'':28} {'docs/CPU s':>10} {'ours is':>8} {'peak MB':>8} {'removed':>8} {'wrongly':>8} {'recall':>7} "
+    f"{'':34} {'docs/CPU s':>10} {'ours is':>8} {'peak MB':>8} {'removed':>8} {'wrongly':>8} {'recall':>7} "
     f"{'weakest kind':>24}"
 )
 
@@ -110,18 +111,19 @@ def _ours(folder: Path, source: Path) -> Outcome:
     return Outcome("zhongjing", measured["finding"]["cpu"], measured["command"]["peak"], removed, flagged)
 
 
-def _peer(name: str, texts: Path, folder: Path, bands: int, rows: int) -> Outcome | None:
+def _peer(name: str, begin: Path, folder: Path, bands: int, rows: int) -> Outcome | None:
     python = _text_dedup() if name == "text-dedup" else Path(sys.executable)
     if python is None:
         return None
     result = folder / "result.json"
-    words = [python, HERE / "dedup_peers.py", name, texts, result, str(bands), str(rows)]
+    words = [python, HERE / "dedup_peers.py", name, begin, result, str(bands), str(rows)]
     done = subprocess.run(words, capture_output=True, text=True)
     if done.returncode:
         print(f"{name} failed: {(done.stderr.splitlines() or ['no message'])[-1]}")
         return None
     found = json.loads(result.read_text())
-    return Outcome(f"{name} {bands} x {rows}", found["cpu"], found["peak"], dict(map(tuple, found["removed"])))
+    label = f"{name} {bands} x {rows}{', from Parquet' if begin.suffix == '.parquet' else ''}"
+    return Outcome(label, found["cpu"], found["peak"], dict(map(tuple, found["removed"])))
 
 
 def _text_dedup() -> Path | None:
@@ -144,7 +146,7 @@ def _show(outcome: Outcome, ours: Outcome, lines: list[str], truth: list[Planted
     pairs = [(number, item.original) for number, item in enumerate(truth) if item.original is not None]
     alike = [pair for pair in pairs if _jaccard(lines[pair[0]], lines[pair[1]]) >= THRESHOLD]
     print(
-        f"{outcome.name:28} {len(lines) / outcome.cpu:>10,.0f} {outcome.cpu / ours.cpu:>7.1f}x {outcome.peak:>8,.0f} "
+        f"{outcome.name:34} {len(lines) / outcome.cpu:>10,.0f} {outcome.cpu / ours.cpu:>7.1f}x {outcome.peak:>8,.0f} "
         f"{len(outcome.removed):>8,} {wrong:>8,} {_found(outcome, alike):>7.4f} "
         f"{weakest + f' {sum(kinds[weakest]):.4f}':>24}",
         flush=True,
@@ -152,11 +154,11 @@ def _show(outcome: Outcome, ours: Outcome, lines: list[str], truth: list[Planted
 
 
 def _show_kinds(ours: Outcome, lines: list[str], truth: list[Planted]) -> None:
-    print(f"\n{'planted kind (ours)':28} {'copies':>8} {'mean s':>8} {'removed':>8} {'flagged':>8}")
+    print(f"\n{'planted kind (ours)':34} {'copies':>8} {'mean s':>8} {'removed':>8} {'flagged':>8}")
     for kind, (removed, flagged) in _recall(ours, truth).items():
         pairs = [(number, item.original) for number, item in enumerate(truth) if item.kind == kind]
         alike = np.mean([_jaccard(lines[one], lines[other or 0]) for one, other in pairs])
-        print(f"{kind:28} {len(pairs):>8,} {alike:>8.3f} {removed:>8.4f} {flagged:>8.4f}")
+        print(f"{kind:34} {len(pairs):>8,} {alike:>8.3f} {removed:>8.4f} {flagged:>8.4f}")
 
 
 def _show_brute_force(ours: Outcome, lines: list[str]) -> None:

@@ -1,20 +1,24 @@
 """One contestant of `bench_dedup.py` in a process of its own: texts in; removals, CPU seconds and peak memory out.
 
-python dedup_peers.py NAME TEXTS.jsonl RESULT.json [BANDS ROWS]
+python dedup_peers.py NAME TEXTS.jsonl|DIALOGUES.parquet RESULT.json BANDS ROWS
 
-The peers get what `zhongjing` has to make first: comparable texts as ready strings in memory. Each is used as its
+From JSON lines the peers get what `zhongjing` has to make first: comparable texts as ready strings in memory. From
+Parquet they begin where `zhongjing` does, and the reading and making of strings counts. Each is used as its
 documentation shows, with 3-grams of characters; a text goes where the index knows an earlier one like it. CPU time
-begins after imports and one small warm-up. Only the standard library is needed besides the peer itself.
+begins after imports and one small warm-up.
 """
 
 import json
 import pickle
+import re
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 THRESHOLD = 0.5
@@ -23,11 +27,29 @@ WARM_UP = 50
 Removed = dict[int, int]
 
 
+def ready(path: Path) -> list[str]:
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def from_parquet(path: Path) -> Iterator[str]:
+    """What one would write around a peer, one text at a time: turns joined, NFKC, simplified characters, letters and digits alone."""
+    import opencc
+    import pyarrow.parquet as pq
+
+    simplified = opencc.OpenCC("t2s").convert
+    between_digits, noise = re.compile(r"(?<=\d)[\W_]+(?=\d)"), re.compile(r"(?:(?!\.)[\W_])+|(?<!\d)\.|\.(?!\d)")
+    for batch in pq.ParquetFile(path).iter_batches(batch_size=1_000, columns=["messages"]):
+        for turns in batch.column(0).to_pylist():
+            joined = unicodedata.normalize("NFKC", "\n".join(turn["content"] for turn in turns))
+            yield noise.sub("", between_digits.sub(".", simplified(joined).lower()))
+
+
 def grams(text: str) -> list[str]:
     return [text[place : place + 3] for place in range(max(len(text) - 2, 1))]
 
 
-def datasketch(texts: list[str], bands: int, rows: int) -> Removed:
+def datasketch(texts: Iterable[str], bands: int, rows: int) -> Removed:
     from datasketch import MinHash, MinHashLSH
 
     index = MinHashLSH(num_perm=bands * rows, params=(bands, rows))
@@ -41,7 +63,7 @@ def datasketch(texts: list[str], bands: int, rows: int) -> Removed:
     return removed
 
 
-def rensa(texts: list[str], bands: int, rows: int) -> Removed:
+def rensa(texts: Iterable[str], bands: int, rows: int) -> Removed:
     from rensa import RMinHash, RMinHashLSH
 
     index = RMinHashLSH(threshold=THRESHOLD, num_perm=bands * rows, num_bands=bands)
@@ -56,7 +78,7 @@ def rensa(texts: list[str], bands: int, rows: int) -> Removed:
     return removed
 
 
-def gaoya(texts: list[str], bands: int, rows: int) -> Removed:
+def gaoya(texts: Iterable[str], bands: int, rows: int) -> Removed:
     from gaoya.minhash import MinHashStringIndex
 
     index = MinHashStringIndex(
@@ -77,7 +99,7 @@ def gaoya(texts: list[str], bands: int, rows: int) -> Removed:
     return removed
 
 
-def text_dedup(texts: list[str], bands: int, rows: int) -> Removed:
+def text_dedup(texts: Iterable[str], bands: int, rows: int) -> Removed:
     """Its command, on characters set apart by spaces, for it knows only words; in one process, like the others."""
     with tempfile.TemporaryDirectory() as folder:
         spaced, out = Path(folder) / "texts.jsonl", Path(folder) / "out"
@@ -100,10 +122,10 @@ def text_dedup(texts: list[str], bands: int, rows: int) -> Removed:
         subprocess.run([sys.executable, "-m", "text_dedup.minhash", *words, "--debug"], check=True, capture_output=True)
         with (out / "uf.pkl").open("rb") as stream:
             clusters = pickle.load(stream)
-        return {number: root for number in range(len(texts)) if (root := clusters.find(number)) != number}
+        return {number: root for number in list(clusters.parent) if (root := clusters.find(number)) != number}
 
 
-PEERS: dict[str, Callable[[list[str], int, int], Removed]] = {
+PEERS: dict[str, Callable[[Iterable[str], int, int], Removed]] = {
     "datasketch": datasketch,
     "gaoya": gaoya,
     "rensa": rensa,
@@ -124,10 +146,10 @@ def used() -> tuple[float, float]:
 
 def main() -> None:
     name, path, result, bands, rows = sys.argv[1:]
-    with Path(path).open(encoding="utf-8") as lines:
-        texts = [json.loads(line) for line in lines]
+    read = from_parquet if path.endswith(".parquet") else ready
     if name != "text-dedup":
-        PEERS[name](texts[:WARM_UP], int(bands), int(rows))
+        PEERS[name](list(islice(read(Path(path)), WARM_UP)), int(bands), int(rows))
+    texts = read(Path(path))
     before, clock = used()[0], time.perf_counter()
     removed = PEERS[name](texts, int(bands), int(rows))
     wall = time.perf_counter() - clock

@@ -1,6 +1,7 @@
 // Getting a decision into the database: sent once more, under the same key, until the service has said yes or no.
 
 const LONGEST_WAIT = 30_000;
+const LONGEST_SILENCE = 15_000;
 
 export class RefusedError extends Error {
   constructor(status, reason) {
@@ -53,7 +54,8 @@ export class Delivery {
 
   async #post(url, body, again = true) {
     const headers = { "Content-Type": "application/json", Accept: "application/json", "X-CSRF-Token": this.#csrf };
-    const response = await fetch(url, { method: "POST", headers, body }).catch(() => null);
+    const signal = AbortSignal.timeout(LONGEST_SILENCE);
+    const response = await fetch(url, { method: "POST", headers, body, signal }).catch(() => null);
     if (response?.status === 403 && again && await this.#renewToken()) return this.#post(url, body, false);
     return response;
   }

@@ -14,6 +14,10 @@ const main = document.getElementById("content");
 const store = new Store(main.querySelector("#tray").dataset.user);
 let page;
 
+// How long a page that is fetched ahead may keep anyone waiting before it is opened the usual way.
+const LONGEST_WAIT = 2_000;
+const noLaterThan = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds, null); });
+
 // Everything that belongs to the task on show; `earlier` is the task finished just before, which can be taken back.
 class Page {
   constructor(earlier = null) {
@@ -154,7 +158,7 @@ class Page {
   }
 
   async leaveFor(next, done) {
-    const text = this.ahead?.url === next ? await this.ahead.text : null;
+    const text = this.ahead?.url === next ? await Promise.race([this.ahead.text, noLaterThan(LONGEST_WAIT)]) : null;
     if (!text) {
       location.assign(next);
       return;

@@ -157,7 +157,7 @@ class Desk:
         """A logged-in browser; a script error or a breach of the content policy fails the test."""
         viewport = {"width": width, "height": height}
         context = self.chromium.new_context(viewport=viewport, base_url=self.address, **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         with self.database.write() as session:
             token = log_in(session, self.expert_id)
         context.add_cookies([{"name": "zhongjing_login", "value": token, "url": self.address}])

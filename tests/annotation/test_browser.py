@@ -61,7 +61,7 @@ def visiting(chromium, address, name, width=1440):
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: problems.append(message.text) if "Content Security" in message.text else None)
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     page.goto("/")
     page.get_by_label("用户名").fill(name)
     page.get_by_label("密码").fill(PASSWORD)

@@ -44,7 +44,7 @@ def visiting(chromium, address, name=None):
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(30_000)
     if name:
         page.goto("/login")
         page.get_by_label("用户名").fill(name)
