@@ -3,7 +3,8 @@
 python bench/bench_dedup.py [DOCUMENTS_BESIDE_PEERS [OURS_ALONE…]]
 
 All get the same texts with planted near-duplicates (`planted.py`): the peers once from the Parquet file, as we do, and
-once as ready strings in memory, which spares them what is ours to do first. They run once with as many values as `corpus dedup` needs for its recall (97 bands of 4) and once with 128, what most people use.
+once as ready strings in memory, which spares them what is ours to do first. They run once with as many values as
+`corpus dedup` needs for its recall (97 bands of 4) and once with 128, what most people use.
 """
 
 import json

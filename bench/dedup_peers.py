@@ -33,7 +33,7 @@ def ready(path: Path) -> list[str]:
 
 
 def from_parquet(path: Path) -> Iterator[str]:
-    """What one would write around a peer, one text at a time: turns joined, NFKC, simplified characters, letters and digits alone."""
+    """What one would write around a peer, one text at a time: turns joined, NFKC, simplified, letters and digits."""
     import opencc
     import pyarrow.parquet as pq
 
