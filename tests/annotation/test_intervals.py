@@ -6,23 +6,26 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from annotation.intervals import chi2_tail, clustered_share, holm, normal_tail, t_quantile, wilson
 
 
+@settings(deadline=None)
 @given(st.floats(0, 200), st.integers(1, 40))
 def test_the_chi_square_tail_is_scipys(statistic, freedom):
     assert chi2_tail(statistic, freedom) == pytest.approx(stats.chi2.sf(statistic, freedom), rel=1e-9, abs=1e-300)
 
 
+@settings(deadline=None)
 @given(st.integers(9, 5000))
 def test_students_quantile_is_scipys(freedom):
     assert t_quantile(0.975, freedom) == pytest.approx(stats.t.ppf(0.975, freedom), abs=2e-5)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500).flatmap(lambda size: st.tuples(st.integers(0, size), st.just(size))))
 def test_wilsons_interval_is_scipys(counts):
     hits, size = counts
@@ -30,6 +33,7 @@ def test_wilsons_interval_is_scipys(counts):
     assert wilson(hits / size, size, stats.norm.ppf(0.975)) == pytest.approx(tuple(expected), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(st.floats(-8, 8))
 def test_the_normal_tail_is_scipys(z):
     assert normal_tail(z) == pytest.approx(2 * stats.norm.sf(abs(z)))

@@ -7,7 +7,7 @@ import math
 import krippendorff
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -48,6 +48,7 @@ def rows_of(levels, prompt):
     return rows[ranked(levels)[:, prompt]][:, (levels[:, prompt] >= 0).any(axis=0)]
 
 
+@settings(deadline=None)
 @given(panels())
 def test_ranks_are_scipys(levels):
     found = mid_ranks(levels)
@@ -57,6 +58,7 @@ def test_ranks_are_scipys(levels):
         assert np.isnan(found[expert, prompt, ~known]).all()
 
 
+@settings(deadline=None)
 @given(panels(experts=(2, 2)))
 def test_tau_b_is_scipys(levels):
     found = tau_b(*signs(levels))
@@ -66,6 +68,7 @@ def test_tau_b_is_scipys(levels):
         assert found[prompt] == pytest.approx(expected, nan_ok=True)
 
 
+@settings(deadline=None)
 @given(panels(experts=(3, 6)))
 def test_w_is_friedmans(levels):
     found = kendall_w(levels)
@@ -79,6 +82,7 @@ def test_w_is_friedmans(levels):
             assert found[prompt] == pytest.approx(expected)
 
 
+@settings(deadline=None)
 @given(panels())
 def test_alpha_is_krippendorffs_over_ranks_within_prompts(levels):
     table = mid_ranks(levels).reshape(len(levels), -1)
@@ -118,6 +122,7 @@ def test_the_interval_of_alpha_is_the_jackknifes():
     assert (few.low, few.high) == (None, None)
 
 
+@settings(deadline=None)
 @given(panels(experts=(2, 2)))
 def test_pairs_ordered_alike_are_counted_one_by_one(levels):
     alike, opposite = alike_and_opposite(*signs(levels))
@@ -184,6 +189,7 @@ def test_a_gap_is_a_sentence_without_a_figure_that_looks_like_a_result():
     assert known_mean(np.array([math.nan])) is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 20), st.integers(0, 20))
 def test_the_chance_of_a_majority_is_betas(more, fewer):
     assert chance_of_majority(more, fewer) == pytest.approx(stats.beta.sf(0.5, more + 1, fewer + 1))
