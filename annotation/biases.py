@@ -5,7 +5,7 @@ Every expert is tested, so the p-values of a table are Holm's: they hold for all
 
 from __future__ import annotations
 
-from math import sqrt
+from math import exp, sqrt
 
 import msgspec
 import numpy as np
@@ -13,13 +13,23 @@ from numpy.typing import NDArray
 
 from annotation.ballots import Ballots
 from annotation.gaps import Gap
-from annotation.intervals import FEWEST_CLUSTERS, Share, chi2_tail, clustered_share, holm, normal_tail
+from annotation.intervals import (
+    FEWEST_CLUSTERS,
+    LEVEL,
+    Share,
+    chi2_tail,
+    clustered_share,
+    holm,
+    normal_tail,
+    t_quantile,
+)
 from annotation.measures import Floats, Levels, mid_ranks, ranked, signs
 from annotation.panels import NO_ROW, Panel, answer_lengths
 
 FEWEST_RANKINGS = 20
 OUTLYING = 3.5
 READABLE = 30.0
+STEPS, PRIOR = 50, 25.0
 
 Flags = NDArray[np.bool_]
 
@@ -37,11 +47,12 @@ class PositionBias(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LengthBias(msgspec.Struct, frozen=True, kw_only=True):
-    """How often the longer of two answers is preferred, where their lengths differ; `others` is the same share among
-    the other experts on the same prompts, None where there are none. `p` tests the difference, for the family."""
+    """How often the longer of two answers is preferred, where their lengths differ. `even` is that share where the
+    other experts are evenly divided: the intercept of a logistic regression on their margin, with a 95 % interval and
+    a p-value for the family that are robust to clusters of one prompt; None where there are too few to fit."""
 
     longer: Share
-    others: float | None
+    even: tuple[float, float, float] | None
     p: float | None
 
 
@@ -58,7 +69,9 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 
 def position_biases(ballots: Ballots, laid: Panel) -> list[PositionBias | Gap]:
     """For every expert of the panel."""
-    tested = [position_bias(*_shown(ballots, laid, place)) for place in range(len(laid.experts))]
+    there = ranked(laid.levels)
+    own = (there & (laid.experts == expert)[:, None] for expert in laid.experts)
+    tested = [position_bias(*as_shown(ballots, laid, hers)) for hers in own]
     adjusted = iter(holm([one.p for one in tested if isinstance(one, PositionBias)]))
     return [msgspec.structs.replace(one, p=next(adjusted)) if isinstance(one, PositionBias) else one for one in tested]
 
@@ -84,6 +97,14 @@ def position_bias(levels: Levels, order: Levels) -> PositionBias | Gap:
     )
 
 
+def as_shown(ballots: Ballots, laid: Panel, there: Flags) -> tuple[Levels, Levels]:
+    """The rankings `there` (experts, prompts) and the places at which their answers stood; without those whose order
+    was not kept."""
+    levels, order = laid.levels[there], ballots.order[laid.rows[there]]
+    whole = ((order >= 0) == (levels >= 0)).all(axis=1)
+    return levels[whole], order[whole]
+
+
 def by_place(levels: Levels, order: Levels) -> Floats:
     """Ranks by shown place: (rankings, places), all of one size."""
     ranks = mid_ranks(levels)
@@ -106,8 +127,21 @@ def friedman(ranks: Floats) -> tuple[float, int]:
 
 def length_biases(ballots: Ballots, laid: Panel) -> list[LengthBias | Gap]:
     """For every expert of the panel."""
-    hits, totals = longer_preferred(laid.levels, answer_lengths(ballots, laid.tasks))
-    tested = [_length_bias(hits, totals, place) for place in range(len(laid.experts))]
+    lengths = answer_lengths(ballots, laid.tasks)
+    hits, totals = longer_preferred(laid.levels, lengths)
+    leanings = towards_longer(laid.levels, lengths)
+    votes = leanings.sum(axis=0, dtype=np.int64)
+    present = ranked(laid.levels)
+    judges = present.sum(axis=0)
+    tested: list[LengthBias | Gap] = []
+    for place in range(len(laid.experts)):
+        share = clustered_share(hits[place], totals[place])
+        if share is None:
+            tested.append(Gap(reason="few_prompts", have=int((totals[place] > 0).sum()), need=FEWEST_CLUSTERS))
+            continue
+        others = (judges - present[place])[:, None]
+        margin = np.divide(votes - leanings[place], others, out=np.full(votes.shape, np.nan), where=others > 0)
+        tested.append(_length_bias(share, leanings[place], margin))
     adjusted = iter(holm([one.p for one in tested if isinstance(one, LengthBias) and one.p is not None]))
     return [
         msgspec.structs.replace(one, p=next(adjusted)) if isinstance(one, LengthBias) and one.p is not None else one
@@ -115,13 +149,20 @@ def length_biases(ballots: Ballots, laid: Panel) -> list[LengthBias | Gap]:
     ]
 
 
+def towards_longer(levels: Levels, lengths: Floats) -> Levels:
+    """(experts, prompts, pairs): 1 where the longer answer is preferred, -1 where the shorter one is, 0 where neither
+    is, or they are as long."""
+    first, second = np.triu_indices(lengths.shape[-1], 1)
+    longer = np.sign(np.nan_to_num(lengths[:, first] - lengths[:, second])).astype(np.int8)
+    leanings: Levels = signs(levels) * longer[None]
+    return leanings
+
+
 def longer_preferred(levels: Levels, lengths: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(experts, prompts): the pairs in which an expert prefers the longer answer, and all of unequal length that she
     orders."""
-    first, second = np.triu_indices(lengths.shape[-1], 1)
-    longer = np.sign(np.nan_to_num(lengths[:, first] - lengths[:, second])).astype(np.int8)
-    product = signs(levels) * longer[None]
-    return (product > 0).sum(axis=-1), (product != 0).sum(axis=-1)
+    leanings = towards_longer(levels, lengths)
+    return (leanings > 0).sum(axis=-1), (leanings != 0).sum(axis=-1)
 
 
 def paces(ballots: Ballots, laid: Panel) -> list[Pace | Gap]:
@@ -143,38 +184,34 @@ def modified_z(values: Floats) -> Floats:
     return np.zeros_like(values) if spread == 0 else 0.6745 * (values - centre) / spread
 
 
-def _shown(ballots: Ballots, laid: Panel, expert: int) -> tuple[Levels, Levels]:
-    """Her rankings and the places at which their answers stood; without those whose order was not kept."""
-    there = ranked(laid.levels)[expert]
-    levels, order = laid.levels[expert, there], ballots.order[laid.rows[expert, there]]
-    whole = ((order >= 0) == (levels >= 0)).all(axis=1)
-    return levels[whole], order[whole]
+def _length_bias(share: Share, leanings: Levels, margin: Floats) -> LengthBias:
+    prompt, pair = np.nonzero((leanings != 0) & ~np.isnan(margin))
+    if len(np.unique(prompt)) < FEWEST_CLUSTERS:
+        return LengthBias(longer=share, even=None, p=None)
+    fitted = logistic(leanings[prompt, pair] > 0, margin[prompt, pair], prompt)
+    half = t_quantile((1 + LEVEL) / 2, len(np.unique(prompt)) - 1) * fitted[1]
+    value, low, high = (1 / (1 + exp(-at)) for at in (fitted[0], fitted[0] - half, fitted[0] + half))
+    return LengthBias(longer=share, even=(value, low, high), p=normal_tail(fitted[0] / fitted[1]))
 
 
-def _length_bias(hits: NDArray[np.int64], totals: NDArray[np.int64], expert: int) -> LengthBias | Gap:
-    share = clustered_share(hits[expert], totals[expert])
-    if share is None:
-        return Gap(reason="few_prompts", have=int((totals[expert] > 0).sum()), need=FEWEST_CLUSTERS)
-    other_hits, other_totals = hits.sum(axis=0) - hits[expert], totals.sum(axis=0) - totals[expert]
-    shared = (totals[expert] > 0) & (other_totals > 0)
-    if shared.sum() < FEWEST_CLUSTERS:
-        return LengthBias(longer=share, others=None, p=None)
-    mine = _ratio(hits[expert, shared], totals[expert, shared])
-    theirs = _ratio(other_hits[shared], other_totals[shared])
-    error = _error(mine[1] - theirs[1])
-    p = normal_tail((mine[0] - theirs[0]) / error) if error else 1.0
-    return LengthBias(longer=share, others=theirs[0], p=p)
-
-
-def _ratio(hits: NDArray[np.int64], totals: NDArray[np.int64]) -> tuple[float, Floats]:
-    """A share, and what each cluster adds to its error."""
-    value = float(hits.sum() / totals.sum())
-    return value, (hits - value * totals) / totals.sum()
-
-
-def _error(influence: Floats) -> float:
-    clusters = len(influence)
-    return sqrt(clusters / (clusters - 1) * float((influence**2).sum()))
+def logistic(chosen: Flags, at: Floats, cluster: NDArray[np.int64]) -> tuple[float, float]:
+    """The intercept of a logistic regression on one variable, and its cluster-robust standard error (Liang & Zeger
+    1986). A normal prior of variance `PRIOR` on both coefficients keeps them finite where `at` tells all."""
+    design = np.stack([np.ones_like(at), at], axis=1)
+    weights = np.zeros(2)
+    for _ in range(STEPS):
+        chance = 1 / (1 + np.exp(-design @ weights))
+        bread = (design * (chance * (1 - chance))[:, None]).T @ design + np.eye(2) / PRIOR
+        step = np.linalg.solve(bread, design.T @ (chosen - chance) - weights / PRIOR)
+        weights += step
+        if np.abs(step).max() < 1e-10:
+            break
+    scores = np.zeros((int(cluster.max()) + 1, 2))
+    np.add.at(scores, cluster, design * (chosen - chance)[:, None])
+    clusters = len(np.unique(cluster))
+    meat = clusters / (clusters - 1) * scores.T @ scores
+    covariance = np.linalg.solve(bread, np.linalg.solve(bread, meat).T)
+    return float(weights[0]), sqrt(float(covariance[0, 0]))
 
 
 def _pace(timed: Floats, scores: Floats, unreadable: Flags) -> Pace | Gap:

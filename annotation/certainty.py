@@ -10,6 +10,8 @@ import numpy as np
 
 from annotation.measures import Levels, ranked, signs
 
+KINDS = ("unanimous", "clear", "narrow", "tied", "silent")
+
 
 class Certainty(msgspec.Struct, frozen=True, kw_only=True):
     """How the votes on pairs of answers lie: all one way, at least two to one, narrower, as many each way, or nobody
@@ -21,6 +23,17 @@ class Certainty(msgspec.Struct, frozen=True, kw_only=True):
     tied: int
     silent: int
     chances: list[tuple[float, int]]
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """The counts by kind."""
+        return {kind: getattr(self, kind) for kind in KINDS}
+
+    @property
+    def sure(self) -> float | None:
+        """The mean chance, over the pairs that have a majority."""
+        pairs = sum(count for _, count in self.chances)
+        return sum(chance * count for chance, count in self.chances) / pairs if pairs else None
 
 
 def certainty(levels: Levels) -> Certainty:

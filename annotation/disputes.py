@@ -34,19 +34,24 @@ def disputes(ballots: Ballots, settled: Collection[int] = (), *, lowest_w: float
     laid = panel(ballots, "overall", own_tasks(ballots))
     concordance = kendall_w(laid.levels)
     counts = ranked(laid.levels).sum(axis=0)
-    grounds = np.stack([_flagged(ballots, laid.rows), concordance < lowest_w, tied_majorities(laid.levels)])
+    found_in = grounds(laid.levels, _flagged(ballots, laid.rows), lowest_w=lowest_w)
     found = [
         Dispute(
             task_id=int(laid.tasks[place]),
             prompt_id=ballots.sheets[int(laid.tasks[place])].prompt_id,
-            reasons=[reason for reason, holds in zip(REASONS, grounds[:, place], strict=True) if holds],
+            reasons=[reason for reason, holds in zip(REASONS, found_in[:, place], strict=True) if holds],
             w=None if np.isnan(concordance[place]) else float(concordance[place]),
             rankings=int(counts[place]),
         )
-        for place in np.flatnonzero(grounds.any(axis=0))
+        for place in np.flatnonzero(found_in.any(axis=0))
         if int(laid.tasks[place]) not in settled
     ]
     return sorted(found, key=lambda one: (REASONS.index(one.reasons[0]), one.w or 0.0, one.prompt_id))
+
+
+def grounds(levels: Levels, flagged: NDArray[np.bool_], *, lowest_w: float = LOWEST_W) -> NDArray[np.bool_]:
+    """Which of `REASONS` hold: (reasons, prompts); `flagged` are the prompts in which an expert saw a danger."""
+    return np.stack([flagged, kendall_w(levels) < lowest_w, tied_majorities(levels)])
 
 
 def tied_majorities(levels: Levels) -> NDArray[np.bool_]:

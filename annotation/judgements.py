@@ -37,7 +37,7 @@ def judged_tasks(session: Session, campaign: Campaign) -> list[JudgedTask]:
         .order_by(Task.prompt_id)
         .options(selectinload(Task.responses), selectinload(Task.adjudications))
     )
-    judgements = _newest(session, campaign)
+    judgements = _newest(session, Assignment.campaign_id == campaign.id)
     return [
         JudgedTask(
             task_id=task.id,
@@ -48,6 +48,11 @@ def judged_tasks(session: Session, campaign: Campaign) -> list[JudgedTask]:
         )
         for task in sorted(session.scalars(query), key=lambda task: task.prompt_id)
     ]
+
+
+def judgements_of(session: Session, task_id: int) -> list[Judgement]:
+    """The newest judgement of each expert on one task, in every dimension."""
+    return _newest(session, Assignment.task_id == task_id)[task_id]
 
 
 def standing(adjudications: Sequence[Adjudication]) -> Tiers | None:
@@ -85,7 +90,7 @@ def _by_id(answers: Iterable[Answer]) -> list[Answer]:
     return sorted(answers, key=lambda answer: answer.output_id)
 
 
-def _newest(session: Session, campaign: Campaign) -> dict[int, list[Judgement]]:
+def _newest(session: Session, of: ColumnElement[bool]) -> dict[int, list[Judgement]]:
     """By task: the newest ranking in each dimension that came after the expert last took one back or could not
     judge."""
     refusals = (
@@ -100,7 +105,7 @@ def _newest(session: Session, campaign: Campaign) -> dict[int, list[Judgement]]:
         .join(Submission, (Submission.assignment_id == Assignment.id) & (Submission.version == Ranking.version))
         .join(User, User.id == Assignment.expert_id)
         .outerjoin(refusals, refusals.c.assignment_id == Assignment.id)
-        .where(Assignment.campaign_id == campaign.id, Ranking.version > func.coalesce(refusals.c.version, 0))
+        .where(of, Ranking.version > func.coalesce(refusals.c.version, 0))
         .order_by(Ranking.version)
     )
     newest: dict[int, dict[tuple[str, str], Judgement]] = defaultdict(dict)

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotation.ballots import Ballots
-from annotation.gaps import Gap
+from annotation.gaps import Gap, gap_in
 from annotation.intervals import FEWEST_CLUSTERS, Share, clustered_share
-from annotation.measures import Levels, alike_and_opposite, ranked, signs
+from annotation.measures import Levels, alike_and_opposite, signs
 from annotation.panels import Panel, known_levels, own_tasks, panel
 from corpus.records import Dimension
 
@@ -36,7 +36,7 @@ def reliabilities(ballots: Ballots, laid: Panel, dimension: Dimension, rule: str
     return [
         Reliability(
             expert=expert,
-            others=_share(others[:, place], _no_others(laid.levels)),
+            others=_share(others[:, place], gap_in(laid.levels) or Gap(reason="all_tied")),
             gold=_share(_of(expert, gold, known), Gap(reason="no_gold")),
             herself=_share(_against_herself(ballots, laid, again, expert), Gap(reason="no_repeats")),
         )
@@ -109,7 +109,3 @@ def _share(counted: Counted, missing: Gap) -> Share | Gap:
     if not clusters:
         return missing
     return clustered_share(hits, totals) or Gap(reason="few_prompts", have=clusters, need=FEWEST_CLUSTERS)
-
-
-def _no_others(levels: Levels) -> Gap:
-    return Gap(reason="one_expert" if ranked(levels).any(axis=1).sum() < 2 else "no_overlap")

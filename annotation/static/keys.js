@@ -61,13 +61,14 @@ function onLetter(event, page, target) {
 
 // Marks the worst answer for rewriting, where there is one and not several.
 function rewriteWorst(sheet) {
-  const button = sheet.cards.map((card) => card.querySelector("[data-do=worst]")).filter((found) => !found.hidden);
+  const button = sheet.cards.map((card) => card.querySelector("[data-do=worst]")).filter((found) => found && !found.hidden);
   if (button.length === 1) button[0].click();
 }
 
 function inText(event, page) {
   if (event.key === "Enter" && event.ctrlKey) return act(() => page.submit());
-  return event.key === "Escape" && act(() => event.target.closest(".card")?.focus());
+  const card = event.target.closest(".card");
+  return event.key === "Escape" && act(() => (card ? card.focus() : event.target.blur()));
 }
 
 function inDialog(event, dialog, target) {

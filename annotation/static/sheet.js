@@ -179,6 +179,7 @@ export class Sheet {
   }
 
   #renderMarks(card, label) {
+    if (!card.querySelector("[data-do=worst]")) return;
     const worst = this.state.worst === label;
     const kinds = this.state.flags[label] ?? [];
     card.querySelector("[data-do=worst]").setAttribute("aria-pressed", String(worst));

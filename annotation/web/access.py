@@ -35,7 +35,13 @@ POST   /account/keys/{key_id}/revoke     .      own    own    own     own      o
 GET    /rank                             .      own    own    .       .        .     .               .
 GET    /rank/{assignment_id}             .      own    own    .       .        .     .               yes
 POST   /rank/{assignment_id}             .      own    own    .       .        .     .               no
+GET    /adjudicate                       .      .      any    .       .        .     .               yes
+GET    /adjudicate/{task_id}             .      .      any    .       .        .     .               yes
+POST   /adjudicate/{task_id}             .      .      any    .       .        .     .               yes
 GET    /status                           .      .      .      any     any      any   .               yes
+GET    /experts                          .      .      .      any    .        any   .               yes
+GET    /versions                         .      .      .      any    any      any   .               .
+GET    /versions/diff                    .      .      .      any    any      any   .               .
 GET    /jobs                             .      .      .      any     any      any   .               .
 GET    /jobs/{job_id}                    .      .      .      any     any      any   .               .
 POST   /jobs/import                      .      .      .      any     .        any   .               .

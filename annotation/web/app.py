@@ -17,8 +17,9 @@ from starlette.exceptions import HTTPException
 
 from annotation.database import Database
 from annotation.errors import RefusedError
+from annotation.live import Live
 from annotation.oidc import Provider
-from annotation.web import account, api, arrivals, jobs, overview, pages, people, ranking
+from annotation.web import account, adjudication, api, arrivals, jobs, overview, pages, people, ranking, versions
 from annotation.web.access import rule_for
 from annotation.web.limits import HEADERS, BodyLimit, SecurityHeaders
 from annotation.web.texts import TEXTS, text
@@ -27,7 +28,8 @@ from annotation.web.visitor import door, language_of, visitor_of
 from foundation.errors import ZhongjingError
 from foundation.manifest import code_version
 
-ROUTERS = tuple(module.router for module in (pages, arrivals, account, ranking, overview, jobs, people, api))
+PAGES = (pages, arrivals, account, ranking, adjudication, overview, versions, jobs, people)
+ROUTERS = tuple(module.router for module in (*PAGES, api))
 FAULTS_TOLD = 3
 log = logging.getLogger("zhongjing.web")
 
@@ -56,6 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.database = Database(settings.database_url)
     app.state.data = settings.data
+    app.state.live = Live()
     app.state.settings = settings
     for router in ROUTERS:
         app.include_router(router)
@@ -101,7 +104,7 @@ def _unfit(request: Request, error: Exception) -> Response:
 
 
 def _invalid(request: Request, error: Exception) -> Response:
-    if request.url.path.startswith("/rank/") and request.method == "GET":
+    if request.url.path.startswith(("/rank/", "/adjudicate/")) and request.method == "GET":
         return _problem(request, 404, "not_found")
     faults = error.errors()[:FAULTS_TOLD] if isinstance(error, RequestValidationError) else []
     told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)

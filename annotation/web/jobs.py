@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any, TypeVar, get_origin
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from markupsafe import Markup
 from pydantic import ValidationError
 from sqlalchemy import select
 
 from annotation.data_folder import DataFolder
 from annotation.jobs import OVER, cancel, find_job, lines_of, newest_jobs, retry, submit
-from annotation.models import Campaign, User
+from annotation.models import Campaign, Job, User
 from annotation.orders import GRAPH, RELEASED, SETS, Build, Deduplicate, Export, Import, Match, Order
+from annotation.web import charts
 from annotation.web.access import may
+from annotation.web.texts import text
 from annotation.web.view import page
-from annotation.web.visitor import Person, Visitor, database_of
+from annotation.web.visitor import Person, Visitor, database_of, language_of
 
 router = APIRouter(default_response_class=HTMLResponse)
 JobId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
+PLOTTED = 12
 FORMS = ("import", "deduplicate", "match", "build", "export")
 Asked = TypeVar("Asked", bound=Order)
 
@@ -50,8 +54,10 @@ def jobs(request: Request, visitor: Person) -> Response:
     data = data_of(request)
     kinds = [kind for kind in FORMS if may(visitor.role, f"/jobs/{kind}", "POST")]
     with database_of(request).read() as session:
+        newest = newest_jobs(session)
         values: dict[str, Any] = {
-            "jobs": newest_jobs(session),
+            "jobs": newest,
+            "minutes": _minutes(newest, text(language_of(request), "job_minutes")),
             "kinds": kinds,
             "campaigns": session.scalars(select(Campaign.name).order_by(Campaign.id.desc())).all(),
             "files": data.files(),
@@ -126,6 +132,13 @@ def retry_job(request: Request, visitor: Person, job_id: JobId) -> Response:
     with database_of(request).write() as session:
         retry(session, job_id, owner=visitor.owner, by=visitor.id)
     return RedirectResponse(f"/jobs/{job_id}", status_code=303)
+
+
+def _minutes(jobs: Sequence[Job], words: str) -> Markup | None:
+    """A plot of how long the newest jobs took that ended, the oldest first; None where fewer than two did."""
+    over = [(job.id, job.ended_at - job.created_at) for job in jobs if job.ended_at is not None][:PLOTTED]
+    taken = {f"#{number}": round(time.total_seconds() / 60, 1) for number, time in reversed(over)}
+    return charts.bars(taken, words) if len(taken) > 1 else None
 
 
 def data_of(request: Request) -> DataFolder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from annotation.web.lead_words import LEAD_WORDS
 from annotation.web.words import FIELDS, WORDS
 
 LANGUAGES = ("zh", "en")
@@ -192,6 +193,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "wrong_password": ("用户名或密码不正确。", "Name or password is not right."),
     "home": ("返回首页", "Go to the start page"),
     **WORDS,
+    **LEAD_WORDS,
 }
 
 

@@ -10,13 +10,15 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from annotation.gaps import Gap
+from annotation.intervals import Share
 from annotation.status import figure
 from annotation.web.access import may
 from annotation.web.texts import LANGUAGES, field, text
 from annotation.web.visitor import Visitor, language_of
 from foundation.manifest import code_version
 
-AREAS = ("rank", "status", "jobs", "people", "audit")
+AREAS = ("rank", "adjudicate", "status", "experts", "versions", "jobs", "people", "audit")
 
 
 def page(request: Request, template: str, *, visitor: Visitor | None, status: int = 200, **values: Any) -> HTMLResponse:
@@ -57,7 +59,15 @@ def _environment() -> Environment:
     )
     environment.filters["figure"] = figure
     environment.filters["spell"] = _spell
+    environment.filters["chance"] = _chance
+    environment.tests["gap"] = lambda value: isinstance(value, Gap)
+    environment.tests["share"] = lambda value: isinstance(value, Share)
     return environment
+
+
+def _chance(p: float) -> str:
+    """A p-value; small ones are not written out."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def _spell(tiers: list[list[int]]) -> str:

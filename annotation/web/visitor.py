@@ -12,6 +12,7 @@ from annotation.auth import csrf_token, same_secret, user_of
 from annotation.database import Database
 from annotation.errors import ForbiddenError, RefusedError
 from annotation.keys import key_of
+from annotation.live import Live
 from annotation.web.access import Reach, Rule, rule_for
 from annotation.web.texts import LANGUAGES
 
@@ -52,6 +53,12 @@ def database_of(request: Request) -> Database:
     """The database of the running application."""
     database: Database = request.app.state.database
     return database
+
+
+def live_of(request: Request) -> Live:
+    """The figures that the running application keeps."""
+    live: Live = request.app.state.live
+    return live
 
 
 def visitor_of(request: Request) -> Visitor | None:

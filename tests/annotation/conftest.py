@@ -25,7 +25,10 @@ from annotation.decisions import Ranking, Submission
 from annotation.models import Assignment, Base, Campaign, User
 from annotation.simulation import add_simulated_experts
 from annotation.web.app import Settings, create_app
+from corpus.importing import import_files
 from corpus.records import Message, ModelOutput, Prompt
+from corpus.versions import freeze
+from foundation.jsonl import write_records
 
 NUMBERS = count()
 
@@ -108,6 +111,21 @@ def database(url: str) -> Iterator[Database]:
     opened = Database(url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two frozen versions, the second grown from the first, for copying into a data folder."""
+    folder = tmp_path_factory.mktemp("frozen")
+    question = {"role": "user", "content": "咳嗽三天，要查什么？"}
+    for number in (1, 2):
+        answers = ["建议查血常规。", "建议拍胸片，请问有没有发热？", "多喝水，注意休息。"][: number + 1]
+        rows = [{"messages": [question, {"role": "assistant", "content": answer}]} for answer in answers]
+        write_records(folder / "raw.jsonl", rows)
+        import_files([folder / "raw.jsonl"], folder / f"set{number}", names=["raw.jsonl"])
+        parents = ["made-v1"] if number == 2 else []
+        freeze(folder / f"set{number}", folder / "versions", "made", parents=parents)
+    return folder / "versions"
 
 
 @pytest.fixture

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+import shutil
 from itertools import count, product
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import delete, select
 
+from annotation.adjudication import versions_of
 from annotation.auth import csrf_token, hash_password, log_in
 from annotation.base import now
 from annotation.invitations import invite
 from annotation.keys import make_key
-from annotation.models import ApiKey, Assignment, Campaign, Job, User
+from annotation.models import ApiKey, Assignment, Campaign, Job, Task, User
+from annotation.ranking import Decision, submit
 from annotation.web import access
 from annotation.web.access import NOBODY, RULES, SCOPES
 from annotation.web.app import Settings, create_app, routes
@@ -26,8 +29,9 @@ JSON = {"Accept": "application/json"}
 
 
 @pytest.fixture
-def house(url, made, tmp_path):
+def house(url, made, tmp_path, frozen):
     app = create_app(Settings(database_url=url, data=tmp_path / "data"))
+    shutil.copytree(frozen, tmp_path / "data" / "versions")
     with TestClient(app, follow_redirects=False) as browser:
         yield House(app, browser, made, tmp_path / "data")
     app.state.database.close()
@@ -54,9 +58,25 @@ class House:
             experts = [f"{role} {whose}" for role, whose in product(("expert", "senior"), ("own", "other"))]
             for name in ("open", "shut"):
                 made.campaign(session, name=name, experts=experts, overlap=len(experts), prompts=1)
-            shut = session.scalars(select(Campaign).where(Campaign.name == "shut")).one()
-            shut.closed_at = now()
+                self.dispute(session, made, f"{name} case")
+            for shut in session.scalars(select(Campaign).where(Campaign.name.startswith("shut"))):
+                shut.closed_at = now()
             self.campaigns = dict(session.execute(select(Campaign.name, Campaign.id)).all())
+
+    def dispute(self, session, made, name):
+        """A campaign whose one prompt two experts rank in opposite ways."""
+        experts = ["expert own", "expert other"]
+        campaign = made.campaign(session, name=name, experts=experts, overlap=2, prompts=1)
+        for assignment in session.scalars(select(Assignment).where(Assignment.campaign_id == campaign.id)).all():
+            labels = sorted(assignment.shown, key=lambda pair: pair[1], reverse=bool(assignment.id % 2))
+            submit(
+                session,
+                assignment_id=assignment.id,
+                expert_id=assignment.expert_id,
+                decision=Decision(orders={"overall": [[label] for label, _ in labels]}),
+                key=f"dispute {assignment.id}",
+                seconds=1,
+            )
 
     def ask(self, method, path, role, *, whose="own", campaign="open", key=None, csrf=True):
         """The status of a valid request to this route by this role, for an object of her own or of another."""
@@ -90,6 +110,10 @@ class House:
         )
         values["assignment"] = session.scalars(query).first() or session.scalars(select(Assignment)).first()
         values["assignment_id"] = values["assignment"].id
+        if "task_id" in path:
+            disputed = select(Task.id).where(Task.campaign_id == self.campaigns[f"{campaign} case"])
+            values["task_id"] = session.scalars(disputed).one()
+            values["seen"] = len(versions_of(session, values["task_id"]))
         if "job_id" in path:
             values["job_id"] = self.job(session, path, owner)
         if "person_id" in path:
@@ -124,6 +148,8 @@ class House:
             "/jobs/build": {"recipe": "made.yaml"},
             "/jobs/export": {"campaign": campaign},
         }
+        if path == "/versions/diff":
+            return {"params": {"old": "versions/made-v1", "new": "versions/made-v2"}}
         if method == "GET":
             return {}
         if name in orders:
@@ -135,6 +161,7 @@ class House:
             browser.cookies.set("zhongjing_login", token) if token else None
             return {"data": {"name": "expert own", "password": PASSWORD, "again": PASSWORD, "form": form}}
         sent = {
+            "/adjudicate/{task_id}": {"json": self.decision(browser, address, number, values)},
             "/rank/{assignment_id}": {
                 "json": {
                     "orders": {"overall": [[label] for label, _ in values["assignment"].shown]},
@@ -158,6 +185,18 @@ class House:
             },
         }
         return sent.get(path, {})
+
+    def decision(self, browser, address, number, values):
+        """What a page for a senior expert sends; to anyone else the page does not open."""
+        if not address.startswith("/adjudicate/"):
+            return {}
+        labels = re.findall(r'<article class="card" id="card-\d" data-label="(\w+)"', browser.get(address).text)
+        return {
+            "order": [[label] for label in labels],
+            "reason": "x",
+            "key": f"key {number:08}",
+            "seen": values["seen"],
+        }
 
 
 def expected(rule, role, whose, campaign):

@@ -304,12 +304,12 @@ def test_status_says_simulated(world):
 
 
 def test_our_own_fault_is_a_friendly_page_without_details(world, monkeypatch):
-    import annotation.agreement
+    import annotation.boards
 
     def fail(*_args, **_options):
         raise RuntimeError("patient's words")
 
-    monkeypatch.setattr(annotation.agreement, "agreement", fail)
+    monkeypatch.setattr(annotation.boards, "summarise", fail)
     browser = TestClient(world, raise_server_exceptions=False)
     log_in(browser, "赵")
     response = browser.get("/status")
