@@ -57,6 +57,18 @@ def start_afresh(output: Path) -> None:
     shutil.rmtree(partial_folder(output), ignore_errors=True)
 
 
+def refuse_other(found: Identity, known: Identity, where: Path) -> None:
+    """Raise where a checkpoint is `found` to be of another run than the one that is `known`, with the differences."""
+    names = [name for name in {**found, **known} if found.get(name) != known.get(name)]
+    if names:
+        told = [f"{name}: {found.get(name)} in the checkpoint, {known.get(name)} now" for name in names]
+        raise ZhongjingError(
+            "the checkpoint here is of another recipe or of other data:\n    " + "\n    ".join(told),
+            where=where,
+            hint="put these back to go on with it, or start anew with --afresh",
+        )
+
+
 class Checkpoints:
     """The checkpoint of the run that writes `output`; `step` is the last one it holds, 0 where there is none."""
 
@@ -99,7 +111,7 @@ class Checkpoints:
         if _deepspeed() or not self.path.is_file():
             return {}
         state = self._read()
-        self._refuse_other(state["identity"])
+        refuse_other(state["identity"], self.identity, self.path)
         set_state_dict(
             model,
             optimizer,
@@ -129,16 +141,6 @@ class Checkpoints:
             raise ZhongjingError(
                 f"this checkpoint cannot be read ({type(error).__name__})", where=self.path, hint="--afresh starts anew"
             ) from error
-
-    def _refuse_other(self, found: Identity) -> None:
-        names = [name for name in {**found, **self.identity} if found.get(name) != self.identity.get(name)]
-        if names:
-            told = [f"{name}: {found.get(name)} in the checkpoint, {self.identity.get(name)} now" for name in names]
-            raise ZhongjingError(
-                "the checkpoint here is of another recipe or of other data:\n    " + "\n    ".join(told),
-                where=self.path,
-                hint="put these back to go on with it, or start anew with --afresh",
-            )
 
 
 def _deepspeed() -> bool:

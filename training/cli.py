@@ -12,6 +12,11 @@ from foundation.cli import group, say
 if TYPE_CHECKING:
     from training.policy import PPOResult
     from training.reward import RewardResult
+    from training.tuning.dpo import DPOResult
+    from training.tuning.language import LanguageResult
+    from training.tuning.rloo import RLOOResult
+
+    Result = LanguageResult | RewardResult | PPOResult | DPOResult | RLOOResult
 
 RecipeFile = Annotated[Path, typer.Argument(help="YAML recipe; its relative paths start at its own folder")]
 Afresh = Annotated[bool, typer.Option("--afresh", help="Forget an interrupted run and start anew")]
@@ -20,11 +25,45 @@ Afresh = Annotated[bool, typer.Option("--afresh", help="Forget an interrupted ru
 def add_commands(app: typer.Typer) -> None:
     """Mount this room's commands."""
     train = group("Generate answers, train a reward model and a policy, from exported files.")
+    train.command("pretrain")(pretrain)
+    train.command("sft")(sft)
     train.command("generate")(generate)
     train.command("reward")(reward)
     train.command("ppo")(ppo)
+    train.command("dpo")(dpo)
+    train.command("rloo")(rloo)
     train.command("compare")(compare)
     app.add_typer(train, name="train")
+
+
+def pretrain(recipe: RecipeFile, afresh: Afresh = False) -> None:
+    """Go on with pre-training on plain medical text, several texts packed into one row.
+
+    An interrupted run goes on from its checkpoint. Documented recipe: training/recipes/tiny/pretrain.yaml
+
+    Example: zhongjing train pretrain pretrain.yaml
+    """
+    from training.recipes import PretrainRecipe, read_recipe
+
+    options = read_recipe(recipe, PretrainRecipe)
+    from training.tuning.language import train_language
+
+    _tell(train_language(options, afresh=afresh))
+
+
+def sft(recipe: RecipeFile, afresh: Afresh = False) -> None:
+    """Fine-tune a model on a mix of conversations, of which the doctor's turns alone are learned.
+
+    An interrupted run goes on from its checkpoint. Documented recipe: training/recipes/tiny/sft.yaml
+
+    Example: zhongjing train sft sft.yaml
+    """
+    from training.recipes import SFTRecipe, read_recipe
+
+    options = read_recipe(recipe, SFTRecipe)
+    from training.tuning.language import train_language
+
+    _tell(train_language(options, afresh=afresh))
 
 
 def generate(recipe: RecipeFile) -> None:
@@ -78,6 +117,36 @@ def ppo(recipe: RecipeFile, afresh: Afresh = False) -> None:
     _tell(train_ppo(options, afresh=afresh))
 
 
+def dpo(recipe: RecipeFile, afresh: Afresh = False) -> None:
+    """Train a policy on the pairs of a release by direct preference optimisation, to compare with PPO.
+
+    An interrupted run goes on from its checkpoint. Documented recipe: training/recipes/tiny/dpo.yaml
+
+    Example: zhongjing train dpo dpo.yaml
+    """
+    from training.recipes import DPORecipe, read_recipe
+
+    options = read_recipe(recipe, DPORecipe)
+    from training.tuning.dpo import train_dpo
+
+    _tell(train_dpo(options, afresh=afresh))
+
+
+def rloo(recipe: RecipeFile, afresh: Afresh = False) -> None:
+    """Train a policy against a reward model by REINFORCE with a leave-one-out baseline, to compare with PPO.
+
+    An interrupted run goes on from its checkpoint. Documented recipe: training/recipes/tiny/rloo.yaml
+
+    Example: zhongjing train rloo rloo.yaml
+    """
+    from training.recipes import RLOORecipe, read_recipe
+
+    options = read_recipe(recipe, RLOORecipe)
+    from training.tuning.rloo import train_rloo
+
+    _tell(train_rloo(options, afresh=afresh))
+
+
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Folders of two or more runs of one kind")],
     out: Annotated[Path | None, typer.Option(help="Write a page with their curves as well, say compare.html")] = None,
@@ -94,7 +163,7 @@ def compare(
         say(f"page written to {out}")
 
 
-def _tell(result: RewardResult | PPOResult) -> None:
+def _tell(result: Result) -> None:
     """What came of a run, said once where several processes trained."""
     from training.runtime import machine
 

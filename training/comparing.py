@@ -17,7 +17,7 @@ from foundation.report import Section, plot, table, write_page
 from training.recipes import flat
 
 MISSING = "–"
-KINDS = ("reward-model", "policy")
+KINDS = ("language-model", "reward-model", "policy")
 Rows = list[tuple[Any, ...]]
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from foundation.errors import ZhongjingError, needs_extra
-from training.recipes import PPORecipe
+from training.recipes import PPORecipe, RLOORecipe
 from training.runtime import device, finite_probabilities
 
 with needs_extra("train", "generating answers"):
@@ -38,7 +38,7 @@ class Drawer(Protocol):
 class LocalDrawer:
     """The policy itself, in this process: always current."""
 
-    def __init__(self, model: Any, tokenizer: Any, recipe: PPORecipe) -> None:
+    def __init__(self, model: Any, tokenizer: Any, recipe: PPORecipe | RLOORecipe) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.temperature = recipe.temperature

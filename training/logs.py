@@ -24,7 +24,7 @@ from corpus.records import make_id
 from foundation.errors import needs_extra
 from foundation.jsonl import dump_json, read_records, write_records
 from training.checkpoints import partial_folder
-from training.recipes import RunOptions, parameters
+from training.recipes import RunOptions, flat, parameters
 from training.runtime import machine
 
 Step = TypeVar("Step", bound=msgspec.Struct)
@@ -68,7 +68,7 @@ class RunLog(Generic[Step]):
             stream.write(dump_json(step) + b"\n")
         values = {
             name: float(value)
-            for name, value in msgspec.structs.asdict(step).items()
+            for name, value in flat(msgspec.structs.asdict(step)).items()
             if isinstance(value, int | float) and name != self._counter
         }
         for watcher in self._watchers:

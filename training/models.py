@@ -121,6 +121,15 @@ def shorter(messages: Sequence[Message]) -> Iterator[list[Message]]:
             yield system + turns[start:]
 
 
+def newest(tokenizer: Any, messages: Sequence[Message], limit: int, *answers: str) -> list[Message]:
+    """The newest turns that fit the limit together with each of the answers; the last one at least."""
+    kept = list(messages)
+    for kept in shorter(messages):
+        if max(len(render(tokenizer, kept, answer)) for answer in answers or (None,)) <= limit:
+            break
+    return kept
+
+
 def render(tokenizer: Any, messages: Sequence[Message], answer: str | None = None) -> list[int]:
     """Tokens of a conversation in the model's own chat template, ready for an answer or with one."""
     plain = [{"role": message.role, "content": message.content} for message in messages]

@@ -20,7 +20,7 @@ from training.drawing import Drawer, LocalDrawer
 from training.measures import interval, mean
 from training.models import encode_prompt, entry_of_model, save
 from training.policy_report import write_policy_report
-from training.recipes import PPORecipe, parameters
+from training.recipes import PPORecipe, RLOORecipe, parameters
 from training.runtime import machine
 from training.scoring import KIND as JUDGE
 from training.scoring import RewardModel
@@ -123,6 +123,11 @@ class Samples(msgspec.Struct, frozen=True):
     texts: list[list[str]]
     rewards: list[list[float]]
 
+    @property
+    def length(self) -> float:
+        """Mean length of an answer in characters."""
+        return mean([float(len(text)) for texts in self.texts for text in texts])
+
 
 class SamplePair(msgspec.Struct, frozen=True, kw_only=True):
     """A line of `samples.jsonl`: what the model wrote before and after, from the same seed; no patient's words."""
@@ -154,7 +159,7 @@ def encode(tokenizer: Any, prompts: Sequence[Prompt], limit: int) -> list[Encode
 
 
 def sample(
-    drawer: Drawer, tokenizer: Any, judge: RewardModel, prompts: Sequence[Encoded], recipe: PPORecipe
+    drawer: Drawer, tokenizer: Any, judge: RewardModel, prompts: Sequence[Encoded], recipe: PPORecipe | RLOORecipe
 ) -> Samples:
     """`recipe.samples` answers to each prompt, scored; the draws depend on the seed alone. Processes share the work."""
     wanted = [(place, number) for place in range(len(prompts)) for number in range(recipe.samples)]
@@ -188,8 +193,8 @@ def compare(
         reward_before_interval=interval([[value] for value in first], recipe.seed),
         reward_after_interval=interval([[value] for value in last], recipe.seed),
         reward_gain_interval=interval([[value] for value in gains], recipe.seed),
-        length_before=_length(before),
-        length_after=_length(after),
+        length_before=before.length,
+        length_after=after.length,
         kl=mean([step.kl for step in tail]),
         iterations=len(history),
         episodes=len(history) * recipe.episodes,
@@ -259,7 +264,3 @@ def _pairs(prompts: Sequence[Prompt], before: Samples, after: Samples) -> list[S
         for place, prompt in enumerate(prompts)
         for number in range(len(before.texts[place]))
     ]
-
-
-def _length(samples: Samples) -> float:
-    return mean([float(len(text)) for texts in samples.texts for text in texts])

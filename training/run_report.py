@@ -18,7 +18,7 @@ from training.recipes import RunOptions, flat, parameters
 
 
 class Curve(msgspec.Struct, frozen=True):
-    """A plot of some fields of a run's history over its steps."""
+    """A plot of some fields of a run's history (with dots where they are nested) over its steps."""
 
     heading: str
     fields: tuple[str, ...]
@@ -43,9 +43,10 @@ def write_run_report(
 
 
 def _curves(curves: Sequence[Curve], history: Sequence[Any]) -> Section:
+    steps = [flat(msgspec.structs.asdict(step)) for step in history]
     blocks = [
         plot(
-            plots.lines({name: [getattr(step, name) for step in history] for name in curve.fields}, "step", curve.unit),
+            plots.lines({name: [step[name] for step in steps] for name in curve.fields}, "step", curve.unit),
             curve.heading,
         )
         for curve in curves

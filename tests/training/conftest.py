@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import to_builtins
 
-from corpus.records import Consensus, Dialogue, Message, Meta, Prompt, RankedPrompt, Response, make_id
+from corpus.records import Consensus, Dialogue, Message, Meta, Preference, Prompt, RankedPrompt, Response, make_id
 from corpus.sets import Plan, SetWriter, run_step
 from foundation.jsonl import write_records
 from training.recipes import Lora, Model, PPORecipe, RewardRecipe
@@ -109,6 +111,52 @@ def prompts_file(version: Path) -> Path:
 def rankings_file(version: Path) -> Path:
     path = version.parent / "rankings.jsonl"
     write_records(path, (separable(number, "test" if number % 4 == 0 else "train") for number in range(64)))
+    return path
+
+
+def preferred(ranking: RankedPrompt) -> Iterator[Preference]:
+    texts = {response.output_id: response.text for response in ranking.responses}
+    for names, margin in ranking.consensus.margins.items():
+        better, worse = names.split(">")
+        yield Preference(
+            prompt=ranking.prompt,
+            chosen=[Message("assistant", texts[better])],
+            rejected=[Message("assistant", texts[worse])],
+            margin=margin,
+            weight=1.0,
+            prompt_id=ranking.prompt_id,
+            pair_id=make_id("pair", names),
+            split=ranking.split,
+        )
+
+
+@pytest.fixture(scope="session")
+def preferences_file(version: Path) -> Path:
+    path = version.parent / "preferences.jsonl"
+    rankings = (separable(number, "test" if number % 4 == 0 else "train") for number in range(48))
+    write_records(path, (pair for ranking in rankings for pair in preferred(ranking)))
+    return path
+
+
+@pytest.fixture(scope="session")
+def mix_file(version: Path) -> Path:
+    """Rows of two kinds in turn, a damaged one, and one that no limit of these tests takes."""
+    path = version.parent / "mix.jsonl"
+    rows = [
+        {"messages": to_builtins(dialogue(number)[: 4 - 2 * (number % 2)]), "kind": ["multi", "single"][number % 2]}
+        for number in range(200, 248)
+    ]
+    said = [{"role": "user", "content": "您好"}, {"role": "assistant", "content": "多喝水。" * 200}]
+    lines = [json.dumps(row, ensure_ascii=False) for row in [*rows, {"messages": said, "kind": "long"}]]
+    path.write_text("\n".join([*lines[:5], '{"messages": [', *lines[5:]]) + "\n", "utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def texts_file(version: Path) -> Path:
+    path = version.parent / "pretrain.jsonl"
+    texts = ("".join(turn.content for turn in dialogue(number)) * (1 + number % 6) for number in range(300, 340))
+    path.write_text("".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts), "utf-8")
     return path
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.resources
 from pathlib import Path
 from typing import get_type_hints
 
@@ -7,10 +8,29 @@ import pytest
 import yaml
 
 from foundation.errors import ZhongjingError
-from training.recipes import GenerateRecipe, PPORecipe, RewardRecipe, parameters, read_recipe
+from training.recipes import (
+    DPORecipe,
+    GenerateRecipe,
+    PPORecipe,
+    PretrainRecipe,
+    RewardRecipe,
+    RLOORecipe,
+    SFTRecipe,
+    parameters,
+    read_recipe,
+)
 
 SHIPPED = Path(__file__).parents[2] / "training" / "recipes" / "tiny"
-KINDS = {"generate": GenerateRecipe, "reward": RewardRecipe, "ppo": PPORecipe}
+KINDS = {
+    "pretrain": PretrainRecipe,
+    "sft": SFTRecipe,
+    "generate": GenerateRecipe,
+    "reward": RewardRecipe,
+    "ppo": PPORecipe,
+    "dpo": DPORecipe,
+    "rloo": RLOORecipe,
+}
+STAGES = KINDS.keys() - {"generate"}
 PPO = {"prompts": "p.jsonl", "output": "o", "model": {"path": "m"}, "reward_model": "r"}
 
 
@@ -32,9 +52,21 @@ def test_shipped_recipes_are_valid(path: Path) -> None:
     load_config_from_file(str(path))
 
 
-def test_the_tiny_reward_recipe_shows_every_option() -> None:
-    shown = yaml.safe_load((SHIPPED / "reward.yaml").read_text("utf-8"))
-    assert shown.keys() | {"preferences"} == set(RewardRecipe.__struct_fields__)
+@pytest.mark.parametrize("family", ["tiny", "ziya-llama-13b", "qwen2.5-7b", "llama-3.1-8b"])
+def test_every_family_has_a_recipe_for_every_stage(family: str) -> None:
+    assert {path.stem for path in (SHIPPED.parent / family).glob("*.yaml")} >= STAGES
+
+
+def test_recipes_are_part_of_the_installed_package() -> None:
+    shipped = importlib.resources.files("training.recipes") / "ziya-llama-13b"
+    assert {f"{stage}.yaml" for stage in STAGES} | {"ziya.jinja"} == {file.name for file in shipped.iterdir()}
+
+
+@pytest.mark.parametrize("stage", ["reward", "pretrain", "sft", "dpo", "rloo"])
+def test_the_tiny_recipe_shows_every_option(stage: str) -> None:
+    shown = yaml.safe_load((SHIPPED / f"{stage}.yaml").read_text("utf-8"))
+    left_out = {"preferences"} if stage == "reward" else set()
+    assert shown.keys() | left_out == set(KINDS[stage].__struct_fields__)
 
 
 def test_the_template_for_ziya_renders_a_dialogue() -> None:

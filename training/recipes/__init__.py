@@ -25,12 +25,15 @@ from training.recipes.options import (
 from training.recipes.ppo import PPORecipe, Server
 from training.recipes.reading import read_recipe
 from training.recipes.reward import RewardRecipe
+from training.recipes.tuning import DPORecipe, LanguageTuning, PretrainRecipe, RLOORecipe, SFTRecipe, Tuning
 
 __all__ = [
     "REFERENCE",
     "Answerer",
     "Count",
+    "DPORecipe",
     "GenerateRecipe",
+    "LanguageTuning",
     "Lora",
     "Model",
     "Natural",
@@ -40,11 +43,15 @@ __all__ = [
     "PPORecipe",
     "Positive",
     "Precision",
+    "PretrainRecipe",
+    "RLOORecipe",
     "RewardRecipe",
     "RunOptions",
+    "SFTRecipe",
     "Server",
     "Share",
     "Tiny",
+    "Tuning",
     "flat",
     "parameters",
     "read_recipe",

@@ -72,7 +72,7 @@ def parameters(recipe: Options) -> dict[str, Any]:
     return {
         name: _plain(getattr(recipe, name))
         for name in recipe.__struct_fields__
-        if name not in RunOptions.__struct_fields__ and not isinstance(getattr(recipe, name), Path)
+        if name not in RunOptions.__struct_fields__ and not _is_place(getattr(recipe, name))
     }
 
 
@@ -82,6 +82,10 @@ def flat(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in options.items():
         result |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return result
+
+
+def _is_place(value: Any) -> bool:
+    return isinstance(value, Path) or (isinstance(value, list) and any(isinstance(item, Path) for item in value))
 
 
 def _plain(value: Any) -> Any:
