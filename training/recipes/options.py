@@ -91,4 +91,4 @@ def _is_place(value: Any) -> bool:
 def _plain(value: Any) -> Any:
     if isinstance(value, Options):
         return parameters(value)
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

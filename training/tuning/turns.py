@@ -23,7 +23,7 @@ with needs_extra("train", "training a language model"):
 
 TAGS = re.compile(r"\{%-?\s*generation\s*-?%\}")
 IGNORED = -100
-PROBE = [Message(role, "您好") for role in ("user", "assistant", "user", "assistant")]
+PROBE = [Message("user", "头痛"), Message("assistant", "多久了"), Message("user", "三天"), Message("assistant", "休息")]
 
 
 class Tokens(msgspec.Struct, frozen=True):
