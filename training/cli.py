@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foundation.cli import group, say
+from foundation.cli import group, say, warn
 
 if TYPE_CHECKING:
     from training.policy import PPOResult
@@ -85,6 +85,9 @@ def generate(recipe: RecipeFile) -> None:
         f"{result.empty} empty and left out, {result.truncated} prompts cut, "
         f"{result.without_reference} without a doctor's reply"
     )
+    if result.failed:
+        told = ", ".join(f"{count} {fault}" for fault, count in sorted(result.failed.items()))
+        warn(f"no answer from an endpoint: {told}; they are among the empty ones")
 
 
 def reward(recipe: RecipeFile, afresh: Afresh = False) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from rapidfuzz import fuzz
@@ -15,15 +14,18 @@ from foundation.files import sha256_of
 from foundation.jsonl import read_records, write_records
 from foundation.partial import Partial
 from foundation.progress import progress
-from training.drawing import decoding_config, draw_texts
-from training.models import encode_prompt, entry_of_model, load_causal, model_folder
+from foundation.partial import Partial
+from foundation.progress import progress
+from training.models import entry_of_model, model_folder
 from training.recipes import REFERENCE, Answerer, GenerateRecipe, parameters
-from training.runtime import prepare, seeded
+from training.runtime import prepare
+from training.speakers import Draw, EndpointSpeaker, LocalSpeaker, Said, Speaker
 
 
 class GenerateResult(msgspec.Struct, frozen=True, kw_only=True):
     """Counts of a run. `reused` answers were found in the partial file of an interrupted one; `near_identical`
-    stayed so after all redraws; `empty` stayed empty and were left out; `truncated` counts prompts that were cut."""
+    stayed so after all redraws; `empty` stayed empty and were left out, `failed` of them because an endpoint gave none;
+    `truncated` counts prompts that were cut."""
 
     output: Path
     prompts: int
@@ -32,6 +34,7 @@ class GenerateResult(msgspec.Struct, frozen=True, kw_only=True):
     redrawn: int
     near_identical: int
     empty: int
+    failed: dict[str, int]
     truncated: int
     without_reference: int
 
@@ -42,6 +45,7 @@ class Tally(msgspec.Struct):
     redrawn: int = 0
     near_identical: int = 0
     empty: int = 0
+    failed: dict[str, int] = {}
     truncated: int = 0
     reused: int = 0
 
@@ -54,9 +58,7 @@ class Drawn(msgspec.Struct):
     tries: int = 0
     near_identical: bool = False
     truncated: bool = False
-
-
-Draw = Callable[[Sequence[Prompt], int], list[str]]
+    fault: str = ""
 
 
 def generate(recipe: GenerateRecipe) -> GenerateResult:
@@ -71,13 +73,13 @@ def generate(recipe: GenerateRecipe) -> GenerateResult:
     if recipe.output.resolve() == recipe.prompts.resolve():
         raise ZhongjingError("the output would replace the prompts", where=recipe.output, hint="choose another name")
     prompts = read_prompts(recipe.prompts)
-    folders = [model_folder(model, recipe.output) for model in recipe.models]
+    folders = [None if model.endpoint else model_folder(model, recipe.output) for model in recipe.models]
     tally = Tally()
     with Partial(_partial_path(recipe.output), _fingerprint(recipe, folders), Drawn) as partial:
         total = len(prompts) * sum(model.answers for model in recipe.models)
         with progress("drawing answers", total) as bar:
-            for place, (answerer, folder) in enumerate(zip(recipe.models, folders, strict=True)):
-                for drawn in _answers(recipe, place, answerer, folder, prompts, partial, tally):
+            for place, folder in enumerate(folders):
+                for drawn in _answers(recipe, place, _speaker(recipe, place, folder), prompts, partial, tally):
                     bar.advance(len(drawn))
         outputs = _in_order(prompts, partial.records, recipe, tally)
         count = write_records(recipe.output, outputs)
@@ -107,17 +109,23 @@ def read_prompts(path: Path) -> list[Prompt]:
     return prompts
 
 
+def _speaker(recipe: GenerateRecipe, place: int, folder: Path | None) -> Speaker:
+    answerer = recipe.models[place]
+    if answerer.endpoint is not None:
+        return EndpointSpeaker(answerer, answerer.endpoint)
+    assert folder is not None
+    return LocalSpeaker(recipe, answerer, folder)
+
+
 def _answers(
     recipe: GenerateRecipe,
     place: int,
-    answerer: Answerer,
-    folder: Path,
+    speaker: Speaker,
     prompts: Sequence[Prompt],
     partial: Partial[Drawn],
     tally: Tally,
 ) -> Iterator[list[Drawn]]:
-    """Batch after batch of one model, from the partial file where they are there; the model loads when needed."""
-    loaded: tuple[Any, Any] | None = None
+    """Batch after batch of one model, from the partial file where they are there."""
     for number, start in enumerate(range(0, len(prompts), recipe.batch_size)):
         chunk = prompts[start : start + recipe.batch_size]
         key = f"{place}/{number}"
@@ -125,38 +133,12 @@ def _answers(
             tally.reused += sum(bool(drawn.output.text) for drawn in found)
             yield found
             continue
-        model, tokenizer = loaded = loaded or load_causal(folder)
-        earlier = _texts(partial.records)
-        draw, cut = _drawer(recipe, (place, number), answerer, model, tokenizer, chunk)
-        drawn = _draw_batch(recipe, answerer, chunk, earlier, draw)
+        draw, cut = speaker.drawer(chunk, (recipe.seed, place, number))
+        drawn = _draw_batch(recipe, recipe.models[place], chunk, _texts(partial.records), draw)
         for record in drawn:
             record.truncated = record.output.prompt_id in cut
         partial.add(key, drawn)
         yield drawn
-
-
-def _drawer(
-    recipe: GenerateRecipe,
-    where: tuple[int, int],
-    answerer: Answerer,
-    model: Any,
-    tokenizer: Any,
-    chunk: Sequence[Prompt],
-) -> tuple[Draw, set[str]]:
-    """A function that answers some prompts of a batch in its n-th round, and the ids of prompts that were cut."""
-    coded = {prompt.prompt_id: encode_prompt(tokenizer, prompt.messages, recipe.max_prompt_tokens) for prompt in chunk}
-    config = decoding_config(
-        tokenizer,
-        temperature=answerer.temperature,
-        top_p=answerer.top_p,
-        max_new_tokens=answerer.max_new_tokens,
-    )
-
-    def draw(wanted: Sequence[Prompt], turn: int) -> list[str]:
-        with seeded(recipe.seed, *where, turn):
-            return draw_texts(model, tokenizer, [coded[prompt.prompt_id][0] for prompt in wanted], config)
-
-    return draw, {prompt_id for prompt_id, (_, cut) in coded.items() if cut}
 
 
 def _draw_batch(
@@ -174,7 +156,8 @@ def _draw_batch(
     for number in range(answerer.answers):
         texts, tries = _draw_distinct(chunk, earlier, draw, number * (redraws + 1), redraws, recipe.similarity)
         for prompt in chunk:
-            text = texts[prompt.prompt_id]
+            said = texts[prompt.prompt_id]
+            text = said.text
             before = earlier.setdefault(prompt.prompt_id, [])
             output = ModelOutput(
                 prompt_id=prompt.prompt_id,
@@ -184,26 +167,27 @@ def _draw_batch(
                 decoding=decoding,
             )
             near = bool(text) and not _usable(text, before, recipe.similarity)
-            result.append(Drawn(output=output, draw=number, tries=tries[prompt.prompt_id], near_identical=near))
+            again = tries[prompt.prompt_id]
+            result.append(Drawn(output=output, draw=number, tries=again, near_identical=near, fault=said.fault))
             before.append(text)
     return result
 
 
 def _draw_distinct(
     chunk: Sequence[Prompt], earlier: dict[str, list[str]], draw: Draw, turn: int, redraws: int, similarity: float
-) -> tuple[dict[str, str], dict[str, int]]:
+) -> tuple[dict[str, Said], dict[str, int]]:
     """One answer per prompt id, and how often each was drawn again."""
-    texts: dict[str, str] = {}
+    texts: dict[str, Said] = {}
     tries = {prompt.prompt_id: -1 for prompt in chunk}
     wanted = list(chunk)
     for attempt in range(redraws + 1):
-        for prompt, text in zip(wanted, draw(wanted, turn + attempt), strict=True):
+        for prompt, said in zip(wanted, draw(wanted, turn + attempt), strict=True):
             tries[prompt.prompt_id] += 1
-            texts[prompt.prompt_id] = text or texts.get(prompt.prompt_id, "")
+            texts[prompt.prompt_id] = said if said.text else texts.get(prompt.prompt_id, said)
         wanted = [
             prompt
             for prompt in wanted
-            if not _usable(texts[prompt.prompt_id], earlier.get(prompt.prompt_id, []), similarity)
+            if not _usable(texts[prompt.prompt_id].text, earlier.get(prompt.prompt_id, []), similarity)
         ]
         if not wanted:
             break
@@ -232,6 +216,8 @@ def _in_order(
             by_prompt[record.output.prompt_id].append(record.output)
         else:
             tally.empty += 1
+            if record.fault:
+                tally.failed[record.fault] = tally.failed.get(record.fault, 0) + 1
     tally.truncated = len({record.output.prompt_id for record in records if record.truncated})
     if recipe.include_reference:
         for prompt in prompts:
@@ -250,7 +236,7 @@ def _partial_path(output: Path) -> Path:
     return output.with_name(f"{output.name}.partial")
 
 
-def _fingerprint(recipe: GenerateRecipe, folders: Sequence[Path]) -> str:
+def _fingerprint(recipe: GenerateRecipe, folders: Sequence[Path | None]) -> str:
     """Whatever the answers depend on; another value makes a partial file useless."""
-    models = [entry_of_model(folder).sha256 for folder in folders]
+    models = [folder and entry_of_model(folder).sha256 for folder in folders]
     return make_id("run", parameters(recipe), sha256_of(recipe.prompts), models)

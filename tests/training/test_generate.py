@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-import training.generate
-from corpus.records import ModelOutput, Prompt
+import training.speakers
+from corpus.records import Decoding, ModelOutput, Prompt
+from foundation.endpoint import Endpoint
 from foundation.errors import ZhongjingError
 from foundation.jsonl import read_records, write_records
 from training.drawing import decoding_config, draw_texts
@@ -41,7 +45,7 @@ def test_interrupted_and_not_end_with_the_same_bytes(
     prompts_file: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     generate(recipe_of(prompts_file, tiny, tmp_path / "whole.jsonl"))
-    original, calls = training.generate.draw_texts, []
+    original, calls = training.speakers.draw_texts, []
 
     def failing(*arguments: object) -> list[str]:
         calls.append(1)
@@ -49,7 +53,7 @@ def test_interrupted_and_not_end_with_the_same_bytes(
             raise KeyboardInterrupt
         return original(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training.generate, "draw_texts", failing)
+    monkeypatch.setattr(training.speakers, "draw_texts", failing)
     recipe = recipe_of(prompts_file, tiny, tmp_path / "resumed.jsonl")
     with pytest.raises(KeyboardInterrupt):
         generate(recipe)
@@ -108,6 +112,95 @@ def test_a_spoilt_model_is_one_clear_error(tiny: Path) -> None:
     config = decoding_config(tokenizer, temperature=1.0, max_new_tokens=2)
     with pytest.raises(ZhongjingError, match="not finite numbers"):
         draw_texts(model, tokenizer, [[1, 5]], config)
+
+
+@pytest.fixture
+def answering(scripted: Any, prompts_file: Path, tmp_path: Path) -> Callable[..., GenerateRecipe]:
+    """A recipe that asks the scripted service for three answers to each prompt."""
+
+    def make(**changes: Any) -> GenerateRecipe:
+        endpoint = Endpoint(base_url=scripted.url, model="qwen", backoff=0.001, retries=1, timeout=30.0, connections=4)
+        asked = Answerer(name="served", endpoint=endpoint, answers=3, temperature=0.8, top_p=0.9, max_new_tokens=20)
+        recipe = GenerateRecipe(prompts=prompts_file, output=tmp_path / "o.jsonl", models=[asked], batch_size=8)
+        return msgspec.structs.replace(recipe, **changes)
+
+    return make
+
+
+def test_an_endpoint_answers_with_the_decoding_that_is_stated(
+    scripted: Any, answering: Callable[..., GenerateRecipe], prompts_file: Path
+) -> None:
+    scripted.script = lambda asked: f"请多喝水{asked['seed']}，{asked['messages'][-1]['content']}"
+    result = generate(answering())
+    outputs = list(read_records(result.output, ModelOutput))
+    assert len(outputs) == result.outputs == 60 and result.redrawn == 0
+    assert {output.model for output in outputs} == {"served"}
+    assert all(output.decoding == Decoding(temperature=0.8, top_p=0.9, max_new_tokens=20, seed=0) for output in outputs)
+    asked = scripted.asked[0]
+    assert (asked["model"], asked["temperature"], asked["top_p"], asked["max_tokens"]) == ("qwen", 0.8, 0.9, 20)
+    assert len({request["seed"] for request in scripted.asked}) == 60
+    prompts = read_prompts(prompts_file)
+    assert {json.dumps(request["messages"]) for request in scripted.asked} == {
+        json.dumps(msgspec.to_builtins(prompt.messages)) for prompt in prompts
+    }
+    for output in outputs:
+        asking = next(prompt for prompt in prompts if prompt.prompt_id == output.prompt_id).messages[-1].content
+        assert output.text.endswith(asking)
+
+
+def test_an_endpoint_that_repeats_itself_is_asked_again(
+    scripted: Any, answering: Callable[..., GenerateRecipe]
+) -> None:
+    result = generate(answering(redraws=2))
+    assert result.redrawn == 20 * 2 * 2
+    assert (result.outputs, result.near_identical, result.empty) == (60, 40, 0)
+    assert len(scripted.asked) == 60 + 80
+
+
+def test_what_an_endpoint_refuses_is_counted_and_the_rest_goes_on(
+    scripted: Any, answering: Callable[..., GenerateRecipe]
+) -> None:
+    def script(asked: dict[str, Any]) -> Any:
+        texts = asked["messages"][0]["content"]
+        return 400 if "第3次" in texts else " " if "第4次" in texts else f"多喝水{asked['seed']}"
+
+    scripted.script = script
+    result = generate(answering(redraws=1))
+    assert result.failed == {"refused": 3}
+    assert (result.empty, result.outputs) == (6, 54)
+
+
+def test_an_endpoint_that_goes_away_is_gone_on_with(
+    scripted: Any, answering: Callable[..., GenerateRecipe], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two batches are answered, then the key is refused; the second run asks for what is missing alone."""
+    scripted.script = lambda asked: 401 if len(scripted.asked) > 48 else f"多喝水{asked['seed']}"
+    with pytest.raises(ZhongjingError, match="401"):
+        generate(answering())
+    assert "多喝水" not in capsys.readouterr().err
+    scripted.asked.clear()
+    scripted.script = lambda asked: f"多喝水{asked['seed']}"
+    result = generate(answering())
+    assert (result.reused, result.outputs, len(scripted.asked)) == (48, 60, 12)
+
+
+def test_a_model_is_here_or_behind_an_endpoint(scripted: Any, tiny: Path) -> None:
+    endpoint = Endpoint(base_url=scripted.url, model="qwen")
+    for changes in ({}, {"endpoint": endpoint, "path": tiny}):
+        with pytest.raises(ValueError, match="path"):
+            Answerer(name="m", **changes)
+
+
+def test_several_models_answer_in_their_order(
+    scripted: Any, answering: Callable[..., GenerateRecipe], tiny: Path
+) -> None:
+    served = answering().models
+    scripted.script = lambda asked: f"多喝水{asked['seed']}"
+    here = Answerer(name="here", path=tiny, temperature=0.9, max_new_tokens=6)
+    result = generate(answering(models=[here, *served]))
+    outputs = list(read_records(result.output, ModelOutput))
+    first = [output.model for output in outputs if output.prompt_id == "p-0"]
+    assert first == ["here"] * (first.count("here")) + ["served"] * 3
 
 
 def test_bad_prompts_are_refused(prompts_file: Path, tmp_path: Path) -> None:

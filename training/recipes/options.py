@@ -91,4 +91,6 @@ def _is_place(value: Any) -> bool:
 def _plain(value: Any) -> Any:
     if isinstance(value, Options):
         return parameters(value)
+    if isinstance(value, msgspec.Struct):
+        return msgspec.to_builtins(value)
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
