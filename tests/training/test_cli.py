@@ -10,17 +10,18 @@ import yaml
 import foundation.cli
 import training.cli
 
+STAGES = ["pretrain", "sft", "generate", "reward", "ppo", "dpo", "rloo"]
 app = foundation.cli.group("test")
 training.cli.add_commands(app)
 
 
-@pytest.mark.parametrize("stage", ["generate", "reward", "ppo"])
+@pytest.mark.parametrize("stage", STAGES)
 def test_help_ends_with_an_example(stage: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert foundation.cli.run(app, ["train", stage, "--help"]) == 0
     assert f"Example: zhongjing train {stage}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("stage", ["generate", "reward", "ppo"])
+@pytest.mark.parametrize("stage", STAGES)
 def test_a_missing_recipe_is_exit_status_two(stage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert foundation.cli.run(app, ["train", stage, str(tmp_path / "none.yaml")]) == 2
     assert "none.yaml" in capsys.readouterr().err

@@ -17,7 +17,7 @@ from foundation.errors import ZhongjingError
 from foundation.manifest import read_manifest
 from foundation.rejects import read_rejects
 from training.checkpoints import partial_folder
-from training.recipes import LanguageTuning, Lora, Model, PretrainRecipe, SFTRecipe
+from training.recipes import LanguageRecipe, Lora, Model, PretrainRecipe, SFTRecipe
 from training.runtime import prepare
 from training.tuning.language import encoded, read_rows, train_language, trainer_of
 from training.tuning.likelihood import counted, surprises
@@ -83,7 +83,7 @@ def pretrain(texts_file: Path, tiny: Path, tmp_path: Path) -> PretrainRecipe:
     )
 
 
-def changed(recipe: LanguageTuning, **changes: Any) -> Any:
+def changed(recipe: LanguageRecipe, **changes: Any) -> Any:
     return msgspec.structs.replace(recipe, **changes)
 
 

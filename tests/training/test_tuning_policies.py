@@ -106,8 +106,10 @@ def test_implicit_rewards_by_their_definition(dpo: DPORecipe, tiny: Path) -> Non
 def test_long_prompts_lose_their_oldest_turns_before_dpo(dpo: DPORecipe, tiny: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny)
     examples = read_preferences(dpo.preferences).train[:4]
-    for pair in pairs_of(tokenizer, examples, 30):
-        assert pair.cut and pair.prompt[-1].role == "user"
+    pairs = pairs_of(tokenizer, examples, 30)
+    assert {pair.cut for pair in pairs} == {True, False}
+    for pair in pairs:
+        assert pair.prompt[-1].role == "user"
         assert max(len(render(tokenizer, pair.prompt, text)) for text in (pair.chosen, pair.rejected)) <= 30
 
 

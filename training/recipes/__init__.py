@@ -25,7 +25,7 @@ from training.recipes.options import (
 from training.recipes.ppo import PPORecipe, Server
 from training.recipes.reading import read_recipe
 from training.recipes.reward import RewardRecipe
-from training.recipes.tuning import DPORecipe, LanguageTuning, PretrainRecipe, RLOORecipe, SFTRecipe, Tuning
+from training.recipes.tuning import DPORecipe, LanguageRecipe, PretrainRecipe, RLOORecipe, SFTRecipe, Tuning
 
 __all__ = [
     "REFERENCE",
@@ -33,7 +33,7 @@ __all__ = [
     "Count",
     "DPORecipe",
     "GenerateRecipe",
-    "LanguageTuning",
+    "LanguageRecipe",
     "Lora",
     "Model",
     "Natural",

@@ -68,6 +68,9 @@ class SFTRecipe(LanguageTuning, kw_only=True, frozen=True):
     epochs: Annotated[Positive, hint("passes over the training rows")] = 3.0
 
 
+LanguageRecipe = PretrainRecipe | SFTRecipe
+
+
 class DPORecipe(Tuning, kw_only=True, frozen=True):
     """Direct preference optimisation (arXiv 2305.18290) on the pairs of a release, without a reward model."""
 

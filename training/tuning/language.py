@@ -19,7 +19,7 @@ from foundation.manifest import FileEntry, claim_folder, entry_of
 from foundation.progress import track
 from training.measures import mean
 from training.models import entry_of_model, load_tokenizer
-from training.recipes import LanguageTuning, PretrainRecipe, SFTRecipe
+from training.recipes import LanguageRecipe, SFTRecipe
 from training.tuning.language_report import page_of
 from training.tuning.likelihood import Likelihood, likelihood, surprises
 from training.tuning.running import TuneStep, arguments, finish, ready, run, starting
@@ -92,7 +92,7 @@ class Piece(msgspec.Struct, frozen=True):
     tokens: Tokens
 
 
-def train_language(recipe: LanguageTuning, *, afresh: bool = False) -> LanguageResult:
+def train_language(recipe: LanguageRecipe, *, afresh: bool = False) -> LanguageResult:
     """Train on the rows that are not held out, measure on those that are, write the model folder.
 
     An interrupted run of the same recipe and data goes on from its checkpoint, unless `afresh`.
@@ -125,7 +125,7 @@ def train_language(recipe: LanguageTuning, *, afresh: bool = False) -> LanguageR
 
 
 def trainer_of(
-    recipe: LanguageTuning, model: Any, tokenizer: Any, adapters: Any, train: Sequence[Piece], *callbacks: Any
+    recipe: LanguageRecipe, model: Any, tokenizer: Any, adapters: Any, train: Sequence[Piece], *callbacks: Any
 ) -> Any:
     """TRL's trainer on encoded rows. A packed row's positions begin anew with every text, which is how attention knows
     that none sees another; no text is cut to fit."""
@@ -140,15 +140,14 @@ def trainer_of(
     )
 
 
-def read_rows(recipe: LanguageTuning) -> Gathered:
+def read_rows(recipe: LanguageRecipe) -> Gathered:
     """What the recipe names: conversations, or texts."""
     if isinstance(recipe, SFTRecipe):
         return read_mix(recipe.mix, recipe.without)
-    assert isinstance(recipe, PretrainRecipe)
     return read_texts(recipe.texts)
 
 
-def encoded(recipe: LanguageTuning, tokenizer: Any, gathered: Gathered) -> tuple[list[Piece], list[Piece]]:
+def encoded(recipe: LanguageRecipe, tokenizer: Any, gathered: Gathered) -> tuple[list[Piece], list[Piece]]:
     """Training rows and those held out, as tokens; what is too long is added to the rejects."""
     train: list[Piece] = []
     held_out: list[Piece] = []
@@ -174,13 +173,13 @@ def dataset_of(pieces: Sequence[Piece]) -> Any:
     return Dataset.from_dict({name: [getattr(piece.tokens, name) for piece in pieces] for name in columns})
 
 
-def inputs_of(recipe: LanguageTuning, base: Path) -> dict[str, FileEntry]:
+def inputs_of(recipe: LanguageRecipe, base: Path) -> dict[str, FileEntry]:
     """The files that decide the result, by what they are."""
     named = {"template": recipe.model.chat_template, **_sources(recipe)}
     return {name: entry_of(path) for name, path in named.items() if path} | {"model": entry_of_model(base)}
 
 
-def _sources(recipe: LanguageTuning) -> dict[str, Path]:
+def _sources(recipe: LanguageRecipe) -> dict[str, Path]:
     paths = recipe.mix if isinstance(recipe, SFTRecipe) else recipe.texts
     return {f"rows {number}": path for number, path in enumerate(paths, start=1)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from foundation.report import Section, Tile, table
-from training.recipes import LanguageTuning, SFTRecipe
+from training.recipes import LanguageRecipe, SFTRecipe
 from training.run_report import Curve
 from training.tuning.writing import Page
 
@@ -19,7 +19,7 @@ CURVES = (
 )
 
 
-def page_of(recipe: LanguageTuning, metrics: LanguageMetrics) -> Page:
+def page_of(recipe: LanguageRecipe, metrics: LanguageMetrics) -> Page:
     """What the page shows; it quotes no text."""
     fine = isinstance(recipe, SFTRecipe)
     return Page(
