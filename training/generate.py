@@ -14,8 +14,6 @@ from foundation.files import sha256_of
 from foundation.jsonl import read_records, write_records
 from foundation.partial import Partial
 from foundation.progress import progress
-from foundation.partial import Partial
-from foundation.progress import progress
 from training.models import entry_of_model, model_folder
 from training.recipes import REFERENCE, Answerer, GenerateRecipe, parameters
 from training.runtime import prepare
