@@ -6,10 +6,12 @@ A model is a folder: `weights.npz` (plain arrays; nothing in it can run), `metri
 
 from __future__ import annotations
 
+import zlib
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +27,7 @@ WEIGHTS = "weights.npz"
 DEPARTMENT: Final = "department"
 SCENARIO: Final = "scenario"
 
-BY_WORDS, BY_GRAPH = 0.3, 0.3
+BY_WORDS, BY_GRAPH = 0.3, 0.5
 """What a word of the vocabulary and an entity of the graph add to a class, in units of the model's log odds."""
 BY_FORMS = 1.0
 
@@ -69,7 +71,7 @@ class Classifier:
         try:
             with np.load(folder / WEIGHTS, allow_pickle=False) as arrays:
                 return cls(_head(arrays, DEPARTMENT), _head(arrays, SCENARIO))
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
             raise ZhongjingError(
                 f"this classifier cannot be used: {error}", where=folder / WEIGHTS, hint="train it again"
             ) from error

@@ -185,12 +185,13 @@ def _learn(lessons: Lessons, classes: tuple[str, ...]) -> Head:
 
     rarity = rarity_of(lessons.counts)
     model = LogisticRegression(C=STRENGTH, max_iter=200, class_weight="balanced")
-    model.fit(weigh(lessons.counts, rarity), lessons.names)
+    seen = np.unique(lessons.counts.indices)
+    model.fit(weigh(lessons.counts, rarity)[:, seen], lessons.names)
     order = [list(model.classes_).index(name) for name in classes]
     weights, bias = model.coef_[order].T, model.intercept_[order]
-    columns = np.sort(np.argsort(-np.abs(weights).max(axis=1), kind="stable")[:KEPT])
-    kept = weights[columns].astype(np.float32)
-    return Head(classes, columns, rarity, kept, bias.astype(np.float32))
+    largest = np.sort(np.argsort(-np.abs(weights).max(axis=1), kind="stable")[:KEPT])
+    kept = weights[largest].astype(np.float32)
+    return Head(classes, seen[largest].astype(np.int64), rarity, kept, bias.astype(np.float32))
 
 
 def _tested(classifier: Classifier, examples: Sequence[Example], kind: Kind, looker: Looker) -> Score:
