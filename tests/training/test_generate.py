@@ -181,7 +181,8 @@ def test_an_endpoint_that_goes_away_is_gone_on_with(
     scripted.asked.clear()
     scripted.script = lambda asked: f"多喝水{asked['seed']}"
     result = generate(answering())
-    assert (result.reused, result.outputs, len(scripted.asked)) == (48, 60, 12)
+    assert (result.reused, result.outputs) == (48, 60)
+    assert len({asked["seed"] for asked in scripted.asked}) == 12, "requests of the first run may still be under way"
 
 
 def test_a_model_is_here_or_behind_an_endpoint(scripted: Any, tiny: Path) -> None:
