@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy import create_engine, make_url, select, text
@@ -31,6 +32,11 @@ from corpus.versions import freeze
 from foundation.jsonl import write_records
 
 NUMBERS = count()
+WIDTHS = {390: 844, 820: 1180, 1440: 900}
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    "rules": {"target-size": {"enabled": True}},
+}
 
 
 @pytest.fixture(scope="session")
@@ -142,6 +148,12 @@ def desk(chromium: Browser, url: str, made: Material, tmp_path: Path) -> Iterato
     with serving(app) as address:
         yield Desk(chromium, address, app.state.database, expert.id)
     app.state.database.close()
+
+
+@pytest.fixture
+def looks_right() -> Callable[[Page], None]:
+    """Fails where a page is no good for someone's eyes, window or fingers."""
+    return _looks_right
 
 
 @pytest.fixture
@@ -274,3 +286,16 @@ class Material:
         session.add(user)
         session.flush()
         return user
+
+
+def _looks_right(page: Page) -> None:
+    """It fits phones, tablets and screens, can be tapped, and has no WCAG 2.2 AA violation by day or night."""
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        violations = Axe().run(page, options=RULES).response["violations"]
+        assert [(fault["id"], fault["nodes"][0]["html"]) for fault in violations] == [], scheme
+    for width, height in WIDTHS.items():
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, (page.url, width)
+        heights = page.evaluate("[...document.querySelectorAll('button, a.button')].map(one => one.offsetHeight)")
+        assert all(height == 0 or height >= 40 for height in heights), (page.url, width)

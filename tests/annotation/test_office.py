@@ -6,7 +6,6 @@ import re
 from contextlib import contextmanager
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from annotation import worker
@@ -15,11 +14,6 @@ from annotation.web.app import Settings, create_app
 from foundation.jsonl import write_records
 
 PASSWORD = "a long enough password"
-WIDTHS = {390: 844, 820: 1180, 1440: 900}
-RULES = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
-    "rules": {"target-size": {"enabled": True}},
-}
 
 
 @pytest.fixture
@@ -56,20 +50,7 @@ def visiting(chromium, address, name=None):
     context.close()
 
 
-def looks_right(page):
-    """It fits phones, tablets and screens, can be tapped, and has no WCAG 2.2 AA violation by day or night."""
-    for scheme in ("dark", "light"):
-        page.emulate_media(color_scheme=scheme)
-        violations = Axe().run(page, options=RULES).response["violations"]
-        assert [(fault["id"], fault["nodes"][0]["html"]) for fault in violations] == [], scheme
-    for width, height in WIDTHS.items():
-        page.set_viewport_size({"width": width, "height": height})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, (page.url, width)
-        heights = page.evaluate("[...document.querySelectorAll('button, a.button')].map(one => one.offsetHeight)")
-        assert all(height == 0 or height >= 40 for height in heights), (page.url, width)
-
-
-def test_a_curator_watches_a_job_from_the_form_to_its_report(chromium, service):
+def test_a_curator_watches_a_job_from_the_form_to_its_report(chromium, service, looks_right):
     address, database, data = service
     with visiting(chromium, address, "赵") as page:
         page.goto("/jobs")
@@ -104,7 +85,7 @@ def test_a_curator_watches_a_job_from_the_form_to_its_report(chromium, service):
         expect(page.get_by_role("heading", name="Newest jobs")).to_be_visible()
 
 
-def test_an_administrator_invites_and_the_invited_comes_in(chromium, service):
+def test_an_administrator_invites_and_the_invited_comes_in(chromium, service, looks_right):
     address, _, _ = service
     with visiting(chromium, address, "管理员") as page:
         page.goto("/people")
