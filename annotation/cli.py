@@ -9,6 +9,7 @@ import typer
 
 from annotation.consents_cli import consents
 from annotation.foreign.cli import import_rankings
+from annotation.label_studio.cli import label_studio
 from annotation.people_cli import DatabaseUrl, people
 from foundation.cli import group, say, warn
 
@@ -31,6 +32,7 @@ def add_commands(app: typer.Typer) -> None:
     app.add_typer(people, name="user")
     app.add_typer(consents, name="consent")
     app.add_typer(rank, name="rank")
+    app.add_typer(label_studio, name="label-studio")
     app.command("export")(export)
     app.command("serve")(serve)
     app.command("worker")(worker)

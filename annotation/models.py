@@ -27,6 +27,7 @@ from annotation.accounts import Invitation as Invitation
 from annotation.base import Base as Base
 from annotation.base import Id, now, one_of
 from annotation.decisions import Ranking, Submission
+from annotation.label_studio.tables import Sighting as Sighting
 from corpus.records import Dimension, Tiers
 
 WAITING = text("completed_at IS NULL")

@@ -1,0 +1,58 @@
+"""An expert's annotation as a ranking: checked, and handed to the same door as those of our own page."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from annotation.base import now
+from annotation.decisions import Submission
+from annotation.label_studio.answers import FaultError, decision_of
+from annotation.label_studio.checks import check_people, seconds_on_task
+from annotation.label_studio.sightings import Found, used_otherwise
+from annotation.label_studio.tables import Account
+from annotation.models import Assignment
+from annotation.ranking import submit
+
+
+def use_ranking(session: Session, found: Found) -> int:
+    """Submit what the expert decided; see `annotation.label_studio.sightings.Judge`."""
+    if found.task is None or found.task.assignment_id is None:
+        raise FaultError("unknown_task")
+    assignment = session.get_one(Assignment, found.task.assignment_id, options=[joinedload(Assignment.campaign)])
+    check_people(found.annotation, _account(session, found))
+    if found.fault is not None:
+        raise FaultError(found.fault)
+    decision = decision_of(found.result, assignment.campaign.dimensions, [label for label, _ in assignment.shown])
+    seconds = seconds_on_task(found.annotation, found.begun, now())
+    if used_otherwise(session, found.task, found.annotation):
+        raise FaultError("second_annotation")
+    if _ranked_here(session, assignment):
+        raise FaultError("ranked_here")
+    submission = submit(
+        session,
+        assignment_id=assignment.id,
+        expert_id=assignment.expert_id,
+        decision=decision,
+        key=f"{_prefix(found)}/{found.annotation.id}/{found.number}",
+        seconds=seconds,
+    )
+    return submission.id
+
+
+def _account(session: Session, found: Found) -> int | None:
+    own = (Account.server_id == found.project.server_id, Account.expert_id == found.project.expert_id)
+    return session.scalar(select(Account.remote_id).where(*own))
+
+
+def _ranked_here(session: Session, assignment: Assignment) -> bool:
+    query = select(Submission.key).where(Submission.assignment_id == assignment.id).order_by(Submission.version.desc())
+    newest = session.scalar(query.limit(1))
+    return newest is not None and not newest.startswith(PREFIX)
+
+
+PREFIX = "label-studio/"
+
+
+def _prefix(found: Found) -> str:
+    return f"{PREFIX}{found.project.server_id}"
