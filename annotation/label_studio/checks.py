@@ -12,25 +12,26 @@ import msgspec
 from annotation.label_studio.answers import FaultError
 
 CLOCKS_DIFFER = timedelta(minutes=2)
-REASONS = {
-    "unknown_task": "a task that we did not send",
-    "task_changed": "the task's texts were changed there",
-    "interface_changed": "the labelling interface was changed there",
-    "wrong_person": "not by the expert whose project it is",
-    "edited_by_other": "last changed by someone else",
-    "ground_truth": "marked as ground truth",
-    "skipped": "skipped",
-    "second_annotation": "a second annotation of the same task",
-    "implausible_time": "its times cannot be",
-    "untouched": "nothing was sorted",
-    "leftovers": "some answers were left unsorted",
-    "not_a_permutation": "not exactly the answers that were shown",
-    "contradictory": "an order, and yet “cannot judge”",
-    "malformed": "not what the interface sends",
-    "ranked_here": "the expert has ranked this on our own page",
-    "closed": "the campaign is closed",
-    "refused": "refused as a ranking",
+REASONS: dict[str, tuple[str, str]] = {
+    "unknown_task": ("不是我们发送的题目", "a task that we did not send"),
+    "task_changed": ("题目内容在那边被改动", "the task's texts were changed there"),
+    "interface_changed": ("标注界面在那边被改动", "the labelling interface was changed there"),
+    "wrong_person": ("不是该项目的专家所做", "not by the expert whose project it is"),
+    "edited_by_other": ("最后由他人修改", "last changed by someone else"),
+    "ground_truth": ("被标为标准答案", "marked as ground truth"),
+    "skipped": ("被跳过", "skipped"),
+    "second_annotation": ("同一题目的第二份标注", "a second annotation of the same task"),
+    "implausible_time": ("时间不可能", "its times cannot be"),
+    "untouched": ("没有排序", "nothing was sorted"),
+    "leftovers": ("有回答没有排入", "some answers were left unsorted"),
+    "not_a_permutation": ("与显示的回答不符", "not exactly the answers that were shown"),
+    "contradictory": ("既排了序又选了“无法判断”", "an order, and yet “cannot judge”"),
+    "malformed": ("不是该界面会发送的内容", "not what the interface sends"),
+    "ranked_here": ("专家已在本站排过", "the expert has ranked this on our own page"),
+    "closed": ("项目已结束", "the campaign is closed"),
+    "refused": ("不能作为排序保存", "refused as a ranking"),
 }
+"""Why an annotation is not used, in Chinese and English."""
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ Data = Annotated[Path, typer.Option(help="Folder where tokens and the local serv
 Url = Annotated[str | None, typer.Option("--url", help="Which Label Studio; default: the one connected to last.")]
 CampaignName = Annotated[str | None, typer.Option("--campaign", help="Campaign; may be left out where there is one.")]
 HERE = Path("zhongjing-data")
+ENGLISH = 1
 label_studio = group("Label Studio as a second front where experts rank.")
 
 
@@ -195,7 +196,27 @@ def quarantine(database: DatabaseUrl = None) -> None:
 
     with open_database(database).read() as session:
         for row in quarantined(session):
-            say(f"{row.number:>6}  {row.seen_at:%Y-%m-%d %H:%M}  {row.expert or row.name}: {REASONS[row.reason]}")
+            say(
+                f"{row.number:>6}  {row.seen_at:%Y-%m-%d %H:%M}  {row.expert or row.name}: {REASONS[row.reason][ENGLISH]}"
+            )
+
+
+@label_studio.command("accept")
+def accept(
+    number: Annotated[int, typer.Argument(help="Its number in the quarantine.")],
+    reason: Annotated[str, typer.Option(help="Why it may be used; kept in the audit log.")],
+    database: DatabaseUrl = None,
+) -> None:
+    """Use what is in quarantine after all, as the expert's ranking. It must still be a ranking of what she was shown.
+
+    Example: zhongjing label-studio accept 17 --reason "she confirmed it by telephone"
+    """
+    from annotation.database import open_database
+    from annotation.label_studio.quarantine import accept
+
+    with open_database(database).write() as session:
+        expert = accept(session, number, reason)
+    say(f"{number} is used as a ranking of {expert}")
 
 
 def _report(pulled: Pulled) -> None:
@@ -204,6 +225,6 @@ def _report(pulled: Pulled) -> None:
     for line in pulled.warnings:
         warn(line)
     for reason, count in pulled.quarantined.items():
-        warn(f"quarantined: {count} x {REASONS[reason]}")
+        warn(f"quarantined: {count} x {REASONS[reason][ENGLISH]}")
     held = sum(pulled.quarantined.values())
     say(f"{pulled.projects} projects: {pulled.used} rankings stored, {held} quarantined, {pulled.deleted} deletions")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -181,8 +180,3 @@ def _hinted(database: Database, url: str | None) -> tuple[str, Sequence[Project]
         own = (Project.server_id == server.id, Project.kind == KIND, Project.hinted_at.is_not(None), waiting)
         projects = session.scalars(select(Project).where(*own)).all()
     return (server.url, projects) if projects else None
-
-
-def hint(session: Session, project_id: int, at: datetime | None = None) -> None:
-    """Note that something happened in a project: the next look begins there."""
-    session.get_one(Project, project_id).hinted_at = at or now()

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session, aliased, joinedload
 
+from annotation.errors import InvalidError, NotFoundError
+from annotation.label_studio.answers import FaultError, decision_of
+from annotation.label_studio.checks import REASONS
+from annotation.label_studio.rankings import store
+from annotation.label_studio.sightings import last_number
 from annotation.label_studio.tables import Project, PushedTask, Sighting
 from annotation.models import Assignment, Campaign, User
+from annotation.people import record
 
 SHOWN = 200
 
@@ -30,13 +37,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 def quarantined(session: Session, count: int = SHOWN) -> Sequence[Held]:
     """What is in quarantine, the newest first: a later sighting of the same annotation takes its place."""
-    later = aliased(Sighting)
-    superseded = select(later.id).where(
-        later.project_id == Sighting.project_id,
-        later.annotation_id == Sighting.annotation_id,
-        later.number > Sighting.number,
-        later.outcome == "used",
-    )
+    superseded = _later_used()
     query = (
         select(Sighting, User.name, Campaign.name, Project.name, Assignment.position)
         .join(Project, Project.id == Sighting.project_id)
@@ -44,7 +45,7 @@ def quarantined(session: Session, count: int = SHOWN) -> Sequence[Held]:
         .outerjoin(Assignment, Assignment.id == PushedTask.assignment_id)
         .outerjoin(Campaign, Campaign.id == Project.campaign_id)
         .outerjoin(User, User.id == Project.expert_id)
-        .where(Sighting.outcome == "quarantined", ~superseded.exists())
+        .where(Sighting.outcome == "quarantined", ~superseded)
         .order_by(Sighting.id.desc())
         .limit(count)
     )
@@ -61,3 +62,51 @@ def quarantined(session: Session, count: int = SHOWN) -> Sequence[Held]:
         )
         for sighting, expert, campaign, name, position in session.execute(query)
     ]
+
+
+def accept(session: Session, number: int, reason: str) -> str:
+    """Use what is in quarantine as its expert's ranking, on a person's word; the expert's name.
+
+    Who made it when is set aside then, what it says is not: it must be a decision about what she was shown.
+    """
+    held = session.scalar(
+        select(Sighting).where(Sighting.id == number, Sighting.outcome == "quarantined", ~_later_used())
+    )
+    if held is None or held.raw is None or held.task_id is None:
+        raise NotFoundError("not_held", f"there is no {number} in quarantine that could be used")
+    if not reason.strip():
+        raise InvalidError("reason", "say why it may be used")
+    task = session.get_one(PushedTask, held.task_id)
+    assignment = session.get_one(
+        Assignment, task.assignment_id, options=[joinedload(Assignment.campaign), joinedload(Assignment.expert)]
+    )
+    accepted = Sighting(
+        project_id=held.project_id,
+        task_id=held.task_id,
+        annotation_id=held.annotation_id,
+        number=last_number(session, held) + 1,
+        event="accepted",
+        outcome="used",
+        raw=held.raw,
+        digest=held.digest,
+        made_at=held.made_at,
+        altered_at=held.altered_at,
+    )
+    raw = json.loads(held.raw)
+    try:
+        decision = decision_of(
+            raw.get("result"), assignment.campaign.dimensions, [label for label, _ in assignment.shown]
+        )
+    except FaultError as error:
+        raise InvalidError(error.reason, f"this cannot be used: {REASONS[error.reason][1]}") from error
+    accepted.submission_id = store(session, accepted, assignment, decision, 0.0).id
+    session.add(accepted)
+    record(session, None, "label_studio_accepted", f"label_studio_sighting:{number}", {"reason": reason.strip()})
+    return assignment.expert.name
+
+
+def _later_used() -> ColumnElement[bool]:
+    """Whether the annotation of a `Sighting` was used when it was seen again."""
+    later = aliased(Sighting)
+    again = (later.project_id == Sighting.project_id, later.annotation_id == Sighting.annotation_id)
+    return select(later.id).where(*again, later.number > Sighting.number, later.outcome == "used").exists()

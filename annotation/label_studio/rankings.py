@@ -10,9 +10,11 @@ from annotation.decisions import Submission
 from annotation.label_studio.answers import FaultError, decision_of
 from annotation.label_studio.checks import check_people, seconds_on_task
 from annotation.label_studio.sightings import Found, used_otherwise
-from annotation.label_studio.tables import Account
+from annotation.label_studio.tables import Account, Sighting
 from annotation.models import Assignment
-from annotation.ranking import submit
+from annotation.ranking import Decision, submit
+
+PREFIX = "label-studio/"
 
 
 def use_ranking(session: Session, found: Found) -> int:
@@ -29,19 +31,26 @@ def use_ranking(session: Session, found: Found) -> int:
         raise FaultError("second_annotation")
     if _ranked_here(session, assignment):
         raise FaultError("ranked_here")
-    submission = submit(
+    return store(session, found.sighting, assignment, decision, seconds).id
+
+
+def store(
+    session: Session, sighting: Sighting, assignment: Assignment, decision: Decision, seconds: float
+) -> Submission:
+    """Hand a decision to the door of all rankings, under a key that is this sighting's own."""
+    return submit(
         session,
         assignment_id=assignment.id,
         expert_id=assignment.expert_id,
         decision=decision,
-        key=f"{_prefix(found)}/{found.annotation.id}/{found.number}",
+        key=f"{PREFIX}{sighting.project_id}/{sighting.annotation_id}/{sighting.number}",
         seconds=seconds,
     )
-    return submission.id
 
 
 def _account(session: Session, found: Found) -> int | None:
-    own = (Account.server_id == found.project.server_id, Account.expert_id == found.project.expert_id)
+    project = found.project
+    own = (Account.server_id == project.server_id, Account.expert_id == project.expert_id)
     return session.scalar(select(Account.remote_id).where(*own))
 
 
@@ -49,10 +58,3 @@ def _ranked_here(session: Session, assignment: Assignment) -> bool:
     query = select(Submission.key).where(Submission.assignment_id == assignment.id).order_by(Submission.version.desc())
     newest = session.scalar(query.limit(1))
     return newest is not None and not newest.startswith(PREFIX)
-
-
-PREFIX = "label-studio/"
-
-
-def _prefix(found: Found) -> str:
-    return f"{PREFIX}{found.project.server_id}"

@@ -31,7 +31,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     annotation: Seen
     result: Any
     begun: datetime
-    number: int
+    sighting: Sighting
     fault: str | None
 
 
@@ -94,7 +94,7 @@ def look(
             annotation=annotation,
             result=raw.get("result"),
             begun=max(begun, _before(session, project, annotation) or begun),
-            number=sighting.number,
+            sighting=sighting,
             fault=fault,
         )
         with session.begin_nested():
@@ -139,3 +139,9 @@ def _before(session: Session, project: Project, annotation: Seen) -> datetime | 
     """When the annotation before this one was made, by that server's clock."""
     earlier = (Sighting.project_id == project.id, Sighting.made_at < annotation.created_at)
     return session.scalar(select(func.max(Sighting.made_at)).where(*earlier, Sighting.annotation_id != annotation.id))
+
+
+def last_number(session: Session, sighting: Sighting) -> int:
+    """The number of the newest sighting of the same annotation."""
+    same = (Sighting.project_id == sighting.project_id, Sighting.annotation_id == sighting.annotation_id)
+    return session.scalar(select(func.max(Sighting.number)).where(*same)) or 0

@@ -42,6 +42,8 @@ GET    /status                           .      .      .      any     any      a
 GET    /experts                          .      .      .      any    .        any   .               yes
 GET    /versions                         .      .      .      any    any      any   .               .
 GET    /versions/diff                    .      .      .      any    any      any   .               .
+GET    /label-studio                     .      .      .      any     any      any   .               .
+POST   /label-studio/hook/{project_id}   any    any    any    any     any      any   .               .
 GET    /jobs                             .      .      .      any     any      any   .               .
 GET    /jobs/{job_id}                    .      .      .      any     any      any   .               .
 POST   /jobs/import                      .      .      .      any     .        any   .               .

@@ -19,7 +19,19 @@ from annotation.database import Database
 from annotation.errors import RefusedError
 from annotation.live import Live
 from annotation.oidc import Provider
-from annotation.web import account, adjudication, api, arrivals, jobs, overview, pages, people, ranking, versions
+from annotation.web import (
+    account,
+    adjudication,
+    api,
+    arrivals,
+    jobs,
+    label_studio,
+    overview,
+    pages,
+    people,
+    ranking,
+    versions,
+)
 from annotation.web.access import rule_for
 from annotation.web.limits import HEADERS, BodyLimit, SecurityHeaders
 from annotation.web.texts import TEXTS, text
@@ -28,7 +40,7 @@ from annotation.web.visitor import door, language_of, visitor_of
 from foundation.errors import ZhongjingError
 from foundation.manifest import code_version
 
-PAGES = (pages, arrivals, account, ranking, adjudication, overview, versions, jobs, people)
+PAGES = (pages, arrivals, account, ranking, adjudication, overview, label_studio, versions, jobs, people)
 ROUTERS = tuple(module.router for module in (*PAGES, api))
 FAULTS_TOLD = 3
 log = logging.getLogger("zhongjing.web")

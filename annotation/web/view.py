@@ -18,7 +18,7 @@ from annotation.web.texts import LANGUAGES, field, text
 from annotation.web.visitor import Visitor, language_of
 from foundation.manifest import code_version
 
-AREAS = ("rank", "adjudicate", "status", "experts", "versions", "jobs", "people", "audit")
+AREAS = ("rank", "adjudicate", "status", "experts", "label-studio", "versions", "jobs", "people", "audit")
 
 
 def page(request: Request, template: str, *, visitor: Visitor | None, status: int = 200, **values: Any) -> HTMLResponse:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from annotation.label_studio.checks import REASONS
+
 FIELDS: dict[str, tuple[str, str]] = {
     "files": ("文件", "files"),
     "out": ("保存为", "save as"),
@@ -33,6 +35,24 @@ FIELDS: dict[str, tuple[str, str]] = {
 }
 
 WORDS: dict[str, tuple[str, str]] = {
+    **{f"held_{reason}": words for reason, words in REASONS.items()},
+    "nav_label-studio": ("Label Studio", "Label Studio"),
+    "label_studio_note": (
+        "由 zhongjing label-studio pull 取回；那里的内容一律先核对再使用。",
+        "Brought back by zhongjing label-studio pull; nothing from there is used unchecked.",
+    ),
+    "label_studio_projects": ("那边的项目", "Projects there"),
+    "label_studio_none": ("还没有项目：zhongjing label-studio push。", "None yet: zhongjing label-studio push."),
+    "project": ("项目", "Project"),
+    "tasks_sent": ("已发送", "Sent"),
+    "tasks_used": ("已采用", "Used"),
+    "last_look": ("上次查看", "Last look"),
+    "quarantine": ("未采用的标注", "Seen and not used"),
+    "quarantine_note": ("核实后可以由负责人采用：", "Once looked into, whoever leads may take one over:"),
+    "quarantine_empty": ("没有。", "Nothing."),
+    "seen": ("看到的时间", "Seen"),
+    "task_number": ("题号", "Task"),
+    "why": ("原因", "Why"),
     "nav_people": ("人员", "People"),
     "nav_audit": ("操作记录", "Audit log"),
     "account": ("我的账户", "My account"),

@@ -103,7 +103,7 @@ class House:
     def objects(self, session, path, owner, campaign):
         """What the path names, made anew: a request may use it up."""
         number = next(NUMBERS)
-        values = {"language": "en", "campaign_id": self.campaigns[campaign], "file": "rankings.jsonl"}
+        values = {"language": "en", "campaign_id": self.campaigns[campaign], "file": "rankings.jsonl", "project_id": 1}
         query = select(Assignment).where(
             Assignment.campaign_id == self.campaigns[campaign],
             Assignment.expert_id == (owner if "rank" in path else self.people["expert", "own"]),
@@ -217,8 +217,12 @@ def outcome(response):
     return "yes" if response.status_code < 400 else response.status_code
 
 
-# Without an identity provider these two have nothing to show, whoever asks.
-NOTHING_THERE = {("GET", "/login/oidc"): 404, ("GET", "/login/oidc/back"): 403}
+# Without an identity provider there is no login by it, without its secret no webhook, whoever asks.
+NOTHING_THERE = {
+    ("GET", "/login/oidc"): 404,
+    ("GET", "/login/oidc/back"): 403,
+    ("POST", "/label-studio/hook/{project_id}"): 403,
+}
 
 
 def test_every_route_is_in_the_table_and_every_row_is_a_route():
