@@ -10,8 +10,8 @@ import http.client
 import http.cookies
 import json
 import os
+import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -24,9 +24,8 @@ from statistics import median
 from bench_ranking import ANSWER, EXPERTS, free_port, submissions, wait_for
 
 from annotation.database import upgrade
+from annotation.label_studio.environment import DATABASE, SETTINGS, VERSION, environment
 
-VERSION = "1.23.2"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "zhongjing" / f"label-studio-{VERSION}"
 CONFIG = (
     '<View><Text name="question" value="$question"/><List name="answers" value="$answers"/>'
     '<Ranker name="rank" toName="answers"/></View>'
@@ -129,28 +128,13 @@ class Annotator:
 
 @contextmanager
 def label_studio(data: Path) -> Iterator[int]:
-    """A running Label Studio with an empty SQLite database in `data`."""
-    program = install()
-    port = free_port()
+    """A running Label Studio with an empty database in `data`, where anyone may sign up."""
+    made, port = environment(), free_port()
     data.mkdir(parents=True)
-    settings = {
-        "SSRF_PROTECTION_ENABLED": "false",
-        "COLLECT_ANALYTICS": "false",
-        "LATEST_VERSION_CHECK": "false",
-        "SENTRY_DSN": "",
-        "FRONTEND_SENTRY_DSN": "",
-    }
-    command = [
-        program,
-        "start",
-        "--no-browser",
-        "--data-dir",
-        data,
-        "--internal-host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
+    shutil.copyfile(made.database, data / DATABASE)
+    settings = {**SETTINGS, "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "false"}
+    command = [str(made.program), "start", "--no-browser", "--data-dir", str(data)]
+    command += ["--internal-host", "127.0.0.1", "--port", str(port)]
     with (data / "log").open("wb") as log:
         server = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log)
     try:
@@ -159,16 +143,6 @@ def label_studio(data: Path) -> Iterator[int]:
     finally:
         server.terminate()
         server.wait()
-
-
-def install() -> Path:
-    """Label Studio's own environment, made where it is missing."""
-    program = CACHE / "bin" / "label-studio"
-    if not program.exists():
-        print(f"installing Label Studio {VERSION} into {CACHE} (once)", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", CACHE], check=True)
-        subprocess.run([CACHE / "bin" / "pip", "install", "--quiet", f"label-studio=={VERSION}"], check=True)
-    return program
 
 
 if __name__ == "__main__":

@@ -196,9 +196,8 @@ def quarantine(database: DatabaseUrl = None) -> None:
 
     with open_database(database).read() as session:
         for row in quarantined(session):
-            say(
-                f"{row.number:>6}  {row.seen_at:%Y-%m-%d %H:%M}  {row.expert or row.name}: {REASONS[row.reason][ENGLISH]}"
-            )
+            reason = REASONS[row.reason][ENGLISH]
+            say(f"{row.number:>6}  {row.seen_at:%Y-%m-%d %H:%M}  {row.expert or row.name}: {reason}")
 
 
 @label_studio.command("accept")

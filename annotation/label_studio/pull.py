@@ -62,8 +62,8 @@ def watch(
             if time.monotonic() >= due:
                 due = time.monotonic() + every
                 yield pull(database, data, campaign=campaign, url=url)
-            elif hinted := _hinted(database, url):
-                yield look_at(database, data, hinted[0], hinted[1])
+            elif waiting := hinted(database, url):
+                yield look_at(database, data, *waiting)
         except LabelStudioError as error:
             yield error
         time.sleep(TICK)
@@ -173,7 +173,8 @@ class Puller:
             yield f"{name}: {self.strange} tasks there are not ours"
 
 
-def _hinted(database: Database, url: str | None) -> tuple[str, Sequence[Project]] | None:
+def hinted(database: Database, url: str | None = None) -> tuple[str, Sequence[Project]] | None:
+    """The projects of a server where something happened since they were last looked at, None where there are none."""
     waiting: ColumnElement[bool] = Project.pulled_at.is_(None) | (Project.hinted_at > Project.pulled_at)
     with database.read() as session:
         server = current_server(session, url)

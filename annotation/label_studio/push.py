@@ -61,14 +61,14 @@ def push(
             for share in shares:
                 keeper.keep(share.project, share.outline, Rankings(), steps)
     with database.write() as session:
-        record(session, None, "label_studio_pushed", f"label_studio:{server.id}", {"campaign": name, **keeper.done})
+        record(session, None, "label_studio_pushed", f"label_studio:{server.id}", {"campaign": name, **+keeper.done})
     waiting = [f"{expert} has not signed up there yet" for expert in missing if expert in {s.expert for s in shares}]
     return Pushed(
         campaign=name,
         url=server.url,
         projects=len(shares),
         tasks=total,
-        done=dict(keeper.done),
+        done=dict(+keeper.done),
         warnings=waiting + sorted(set(keeper.warnings)),
     )
 

@@ -72,11 +72,11 @@ def accept(session: Session, number: int, reason: str) -> str:
     held = session.scalar(
         select(Sighting).where(Sighting.id == number, Sighting.outcome == "quarantined", ~_later_used())
     )
-    if held is None or held.raw is None or held.task_id is None:
+    task = held and held.task_id and session.get_one(PushedTask, held.task_id)
+    if held is None or held.raw is None or not task or task.assignment_id is None:
         raise NotFoundError("not_held", f"there is no {number} in quarantine that could be used")
     if not reason.strip():
         raise InvalidError("reason", "say why it may be used")
-    task = session.get_one(PushedTask, held.task_id)
     assignment = session.get_one(
         Assignment, task.assignment_id, options=[joinedload(Assignment.campaign), joinedload(Assignment.expert)]
     )

@@ -56,7 +56,7 @@ def present(session: Session, project: Project) -> dict[int, int | None]:
     query = select(Sighting.annotation_id, Sighting.task_id).where(
         Sighting.project_id == project.id, Sighting.event != "deleted", ~superseded.exists()
     )
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def look(

@@ -7,8 +7,8 @@ from alembic import op
 
 from annotation.append_only import drop_refusal, forbid_changes
 
-revision = "0004"
-down_revision = "0003"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
