@@ -49,12 +49,12 @@ def dataset_card(
         f"# {version}",
         "Chinese consultations between patients (`user`) and doctors (`assistant`), curated and frozen. "
         "This version never changes.",
-        _table("Counts", ("what", "count"), _figures(counted)),
+        table("Counts", ("what", "count"), _figures(counted)),
         f"Doctors speak {doctor_share:.0%} of the turns; a dialogue has {mean:,.0f} characters on average.",
-        _table("Turns", ("turns", "dialogues"), counted.lengths.items()),
-        _table("Departments", ("department", "dialogues"), counted.departments.items()),
+        table("Turns", ("turns", "dialogues"), counted.lengths.items()),
+        table("Departments", ("department", "dialogues"), counted.departments.items()),
         _sources(counted.sources, known),
-        _table("Steps", ("step", "in", "out", "parameters"), map(_step, stages)),
+        table("Steps", ("step", "in", "out", "parameters"), map(_step, stages)),
         _left_out(counted.left_out),
         f"## Parents\n\n{', '.join(parents) or 'none'}",
         f"## Known limits\n\n{_LIMITS}",
@@ -91,7 +91,7 @@ def _sources(sources: Mapping[str, int], known: Mapping[str, Origin]) -> str:
             origin = known.get(name, Origin())
             yield name, count, origin.licence, origin.consent, origin.note
 
-    return _table("Sources", ("source", "dialogues", "licence", "patients' consent", "note"), rows())
+    return table("Sources", ("source", "dialogues", "licence", "patients' consent", "note"), rows())
 
 
 def _step(stage: StageResult) -> tuple[str, int, int, str]:
@@ -106,10 +106,11 @@ def _plain(value: Any) -> str:
 def _left_out(left_out: Mapping[str, int]) -> str:
     if not left_out:
         return "## Left out\n\nnothing"
-    return _table("Left out", ("step: reason", "rows"), left_out.items())
+    return table("Left out", ("step: reason", "rows"), left_out.items())
 
 
-def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str | int]]) -> str:
+def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str | int]]) -> str:
+    """A headed table."""
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     lines += [f"| {' | '.join(_cell(value) for value in row)} |" for row in rows]
     return f"## {title}\n\n" + "\n".join(lines)

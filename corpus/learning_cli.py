@@ -16,7 +16,7 @@ Graph = Annotated[Path, typer.Option("--graph", "--kg", help="Folder of a built 
 
 def add_commands(corpus: typer.Typer) -> None:
     """Mount these commands in the room's group."""
-    for name, command in (("rewrite", rewrite_set),):
+    for name, command in (("rewrite", rewrite_set), ("mix", mix_rows)):
         corpus.command(name)(command)
 
 
@@ -87,3 +87,20 @@ def rewrite_set(
 
     warn(f"dialogues go to {urlsplit(base_url).hostname or base_url}")
     say(rewrite(source, graph, out, endpoint, options=options, identified=identified, on_usage=tell).line())
+
+
+def mix_rows(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe in YAML.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write the mix to.")],
+) -> None:
+    """Mix conversations of four kinds in given shares for supervised fine-tuning; the same bytes for the same seed.
+
+    Kinds: single-turn, multi-turn, nlp-task, general. Sources are sets, versions or raw files. Where a kind has too
+    few rows the numbers are said, and the recipe decides: shortfall: refuse, shrink or fill. See docs/mixing.md.
+
+    Example: zhongjing corpus mix mix.yaml --out work/mix
+    """
+    from corpus.mixing import mix
+
+    for line in mix(recipe, out).lines():
+        say(line)

@@ -5,6 +5,7 @@ In a recipe made in Python a path means what it means anywhere in Python. Beside
 are shipped, by model and stage.
 """
 
+from foundation.recipes import read_recipe
 from training.recipes.generation import REFERENCE, Answerer, GenerateRecipe
 from training.recipes.options import (
     Count,
@@ -23,7 +24,6 @@ from training.recipes.options import (
     parameters,
 )
 from training.recipes.ppo import PPORecipe, Server
-from training.recipes.reading import read_recipe
 from training.recipes.reward import RewardRecipe
 from training.recipes.tuning import DPORecipe, LanguageRecipe, PretrainRecipe, RLOORecipe, SFTRecipe, Tuning
 

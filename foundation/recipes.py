@@ -1,4 +1,7 @@
-"""From a YAML file to a recipe, strictly: whatever is unknown, missing, doubled or out of range is an error."""
+"""From a YAML file to a recipe, strictly: whatever is unknown, missing, doubled or out of range is an error.
+
+A path in a recipe starts at the recipe's own folder, so that a recipe and its data move together.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,8 @@ import yaml
 
 from foundation.errors import ZhongjingError
 from foundation.files import existing_file
-from training.recipes.options import Options
 
-Recipe = TypeVar("Recipe", bound=Options)
+Recipe = TypeVar("Recipe", bound=msgspec.Struct)
 
 
 def read_recipe(path: Path, kind: type[Recipe]) -> Recipe:
