@@ -16,7 +16,7 @@ Graph = Annotated[Path, typer.Option("--graph", "--kg", help="Folder of a built 
 
 def add_commands(corpus: typer.Typer) -> None:
     """Mount these commands in the room's group."""
-    for name, command in (("rewrite", rewrite_set), ("mix", mix_rows)):
+    for name, command in (("rewrite", rewrite_set), ("mix", mix_rows), ("pretrain-text", pretrain_text)):
         corpus.command(name)(command)
 
 
@@ -103,4 +103,40 @@ def mix_rows(
     from corpus.mixing import mix
 
     for line in mix(recipe, out).lines():
+        say(line)
+
+
+def pretrain_text(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write the texts to.")],
+    documents: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[DOCUMENT…]", help="Text, Markdown or JSON files (.gz too), case notes, dialogue sets."
+        ),
+    ] = None,
+    graph: Annotated[
+        Path | None, typer.Option("--graph", "--kg", help="Folder of a built knowledge graph to put into words.")
+    ] = None,
+    longest: Annotated[int, typer.Option(min=50, help="Characters of a text at most.")] = 1_000,
+    shortest: Annotated[int, typer.Option(min=0, help="Characters of a piece of a document at least.")] = 20,
+    threshold: Annotated[
+        float, typer.Option(min=0.05, max=1, help="Jaccard similarity of 3-gram sets from which two pieces are copies.")
+    ] = 0.7,
+    one_way: Annotated[bool, typer.Option("--one-way", help="Say a fact of its subject alone.")] = False,
+    identified: Annotated[
+        bool, typer.Option("--identified", help="Leave personal data in the documents as they are.")
+    ] = False,
+) -> None:
+    """Texts to pre-train on: the triples of a graph in words, grouped by entity, and documents in pieces.
+
+    Personal data in documents are replaced, exact and near copies left out; every text says where it comes from.
+
+    Example: zhongjing corpus pretrain-text --kg kg textbook.txt notes.jsonl --out work/texts
+    """
+    from corpus.pretrain_text import TextOptions, write_texts
+
+    options = TextOptions(
+        longest=longest, shortest=shortest, threshold=threshold, both_ways=not one_way, identified=identified
+    )
+    for line in write_texts(graph, documents or [], out, options=options).lines():
         say(line)

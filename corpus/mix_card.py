@@ -1,4 +1,4 @@
-"""The report of a mix: a dataset card in Markdown that `load_dataset` reads its configuration from."""
+"""Reports of mixes and texts: dataset cards in Markdown, from which `load_dataset` knows what to load."""
 
 from __future__ import annotations
 
@@ -23,6 +23,39 @@ from trl import SFTTrainer
 rows = load_dataset("path/to/this/folder", split="train")      # messages, kind, source, dialogue_id, file, line
 SFTTrainer(model, train_dataset=rows)                          # reads the column messages
 ```"""
+
+
+_READ = """\
+```python
+from datasets import load_dataset
+
+rows = load_dataset("path/to/this/folder", split="train")      # text, kind, about, id, places
+```
+
+TRL's SFTTrainer reads the column text as it is."""
+
+
+def texts_card(
+    name: str,
+    texts: Mapping[str, int],
+    characters: Mapping[str, int],
+    sources: Mapping[str, int],
+    rejected: Mapping[str, int],
+    rows: str,
+) -> str:
+    """What a folder of texts holds of each kind, and what was left out."""
+    kinds = [(kind, count, characters[kind]) for kind, count in texts.items()]
+    sections = [
+        _HEAD.format(rows=rows),
+        f"# {name}",
+        f"Texts to pre-train on: {sum(texts.values()):,}, with {sum(characters.values()):,} characters. "
+        "Texts of the kind graph are triples in words, as true as the graph they come from.",
+        table("Kinds", ("kind", "texts", "characters"), kinds),
+        table("Documents", ("document", "texts"), list(sources.items()) or [("none", 0)]),
+        table("Left out", ("reason", "rows"), list(rejected.items()) or [("nothing", 0)]),
+        f"## Use\n\n{_READ}",
+    ]
+    return "\n\n".join(sections) + "\n"
 
 
 def mix_card(

@@ -156,9 +156,9 @@ def _survey(parts: Sequence[_Part], seed: int) -> tuple[Lots, list[Reject]]:
 
 
 def _allotted(recipe: MixRecipe, lots: Lots, path: Path) -> list[Allotment]:
-    shares = {kind: part.share for kind, part in recipe.kinds.items()}
-    caps = {kind: part.cap for kind, part in recipe.kinds.items() if part.cap is not None}
-    there = {kind: len(found) for kind, found in lots.items()}
+    shares: dict[str, float] = {kind: part.share for kind, part in recipe.kinds.items()}
+    caps: dict[str, int] = {kind: part.cap for kind, part in recipe.kinds.items() if part.cap is not None}
+    there: dict[str, int] = {kind: len(found) for kind, found in lots.items()}
     try:
         return allot(shares, there, caps, recipe.rows, recipe.shortfall)
     except ZhongjingError as error:

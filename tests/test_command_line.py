@@ -17,7 +17,8 @@ ROOT = typer.main.get_command(zhongjing.app)
 PROMISED = """
 demo; kg build; kg stats; kg show; kg link; kg check; corpus import; corpus normalise; corpus deidentify; corpus filter;
 corpus dedup; corpus dedup review; corpus match; corpus freeze; corpus diff; corpus card;
-corpus sample; corpus build; corpus rewrite; rank create; rank simulate; rank status; export;
+corpus sample; corpus build; corpus rewrite; corpus mix; corpus pretrain-text;
+rank create; rank simulate; rank status; export;
 train generate; train reward; train ppo; train compare; serve; worker; db upgrade; user add; user invite; user list;
 user disable; user enable; trace; label-studio up; label-studio down; label-studio connect; label-studio invite;
 label-studio doctor; label-studio push; label-studio pull; label-studio accept
@@ -51,7 +52,7 @@ def test_every_command_explains_itself_with_an_example(name: str) -> None:
 
 def test_every_command_in_the_readme_exists_with_its_options() -> None:
     readme = Path(__file__).parents[1] / "README.md"
-    shown = re.findall(r"zhongjing ((?:[a-z]+ ?)+)([^`#&\n]*)", readme.read_text(encoding="utf-8"))
+    shown = re.findall(r"zhongjing ((?:[a-z]+(?:-[a-z]+)* ?)+)([^`#&\n]*)", readme.read_text(encoding="utf-8"))
     named = [(words.split(), rest) for words, rest in shown if words.split()[0] in ROOT.commands]
     assert len(named) > 20
     for words, rest in named:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from corpus.readers.base import LONGEST_ROW, Bad, Raw, undecodable
 from corpus.readers.rows import read_row
 from foundation.jsonl import BadJsonError, parse_json
 from foundation.text import UNDECODED, numbered_lines, numbered_pieces
+
+Row = TypeVar("Row")
+ReadRow = Callable[[Any, int], Row | Bad]
 
 # A string as far as it goes in this piece (group 1 is its closing quote), or a mark outside strings.
 _TOKEN = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*("?)|[\[\]{},]')
@@ -23,47 +27,59 @@ _MAY_RUN_ON = frozenset({"invalid_json", "encoding"})
 
 def read_json_lines(path: Path, encoding: str) -> Iterator[Raw | Bad]:
     """An object a line."""
+    return json_lines(path, encoding, read_row)
+
+
+def json_lines(path: Path, encoding: str, read: ReadRow[Row]) -> Iterator[Row | Bad]:
+    """What `read` makes of the value on each line."""
     for number, line in numbered_lines(path, encoding, longest=LONGEST_ROW):
         if isinstance(line, UnicodeDecodeError):
             yield undecodable(number, line)
         elif line.strip():
-            yield _parsed(line, number)
+            yield _parsed(line, number, read)
 
 
 def read_json_values(path: Path, encoding: str) -> Iterator[Raw | Bad]:
-    """The elements of an array, or objects one after the other, however they are spread over lines.
+    """The elements of an array, or objects one after the other, however they are spread over lines."""
+    return json_values(path, encoding, read_row)
+
+
+def json_values(path: Path, encoding: str, read: ReadRow[Row]) -> Iterator[Row | Bad]:
+    """What `read` makes of the elements of an array, or of objects one after the other, however they are spread over
+    lines.
 
     Where the file is cut short its whole elements come, and one fault at the end.
     """
-    return _Values().read(numbered_pieces(path, encoding))
+    return _Values(read).read(numbered_pieces(path, encoding))
 
 
-def _parsed(text: str, line: int) -> Raw | Bad:
+def _parsed(text: str, line: int, read: ReadRow[Row]) -> Row | Bad:
     try:
         value = parse_json(text)
     except BadJsonError as error:
         return Bad(line, "invalid_json", str(error))
-    return read_row(value, line)
+    return read(value, line)
 
 
 def _too_long(line: int) -> Bad:
     return Bad(line, "too_long", f"an element of more than {LONGEST_ROW:,} characters")
 
 
-class _Values:
+class _Values(Generic[Row]):
     """Cuts text into elements by brackets and quotes alone, so that one broken element spoils no other.
 
     Where brackets or quotes do not match, an element runs on into its neighbours; it is cut again wherever the text
     begins as the first element began: by the same indent, or by the same first key.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, read: ReadRow[Row]) -> None:
+        self.read_row = read
         self.in_array = False
         self.opening: re.Pattern[str] | None = None
         self.lost = False
         self._begin()
 
-    def read(self, pieces: Iterable[tuple[int, str]]) -> Iterator[Raw | Bad]:
+    def read(self, pieces: Iterable[tuple[int, str]]) -> Iterator[Row | Bad]:
         number = 1
         for number, text in pieces:
             yield from self._piece(text, number)
@@ -77,7 +93,7 @@ class _Values:
         self.parts: list[str] = []
         self.size, self.start = 0, 0
 
-    def _piece(self, text: str, number: int) -> Iterator[Raw | Bad]:
+    def _piece(self, text: str, number: int) -> Iterator[Row | Bad]:
         taken = 0
         if self.lost:
             found = self.opening.search(text) if self.opening else None
@@ -153,7 +169,7 @@ class _Values:
         self.parts.append(text)
         self.size += len(text)
 
-    def _finish(self) -> Iterator[Raw | Bad]:
+    def _finish(self) -> Iterator[Row | Bad]:
         text, start, size = "".join(self.parts), self.start, self.size
         self._begin()
         if size > LONGEST_ROW:
@@ -161,12 +177,12 @@ class _Values:
         elif text:
             yield from self._elements(text, start)
 
-    def _elements(self, text: str, start: int) -> Iterator[Raw | Bad]:
+    def _elements(self, text: str, start: int) -> Iterator[Row | Bad]:
         """The one element in a text; or, where it is none, those that begin in it."""
         if UNDECODED in text:
-            whole: Raw | Bad = Bad(start, "encoding", "bytes that do not decode")
+            whole: Row | Bad = Bad(start, "encoding", "bytes that do not decode")
         else:
-            whole = _parsed(text, start)
+            whole = _parsed(text, start, self.read_row)
         parts = self._parts(text, start) if isinstance(whole, Bad) and whole.reason in _MAY_RUN_ON else []
         if len(parts) < 2:
             yield whole
@@ -185,14 +201,14 @@ class _Values:
             start += text.count("\n", begin, end)
         return parts
 
-    def _last(self, text: str, start: int) -> Raw | Bad:
+    def _last(self, text: str, start: int) -> Row | Bad:
         """The element at the end of a file: whole where only an earlier one was never closed, cut short otherwise."""
-        last = _parsed(text.rstrip().removesuffix("]"), start)
+        last = _parsed(text.rstrip().removesuffix("]"), start, self.read_row)
         if isinstance(last, Bad) and last.reason in _MAY_RUN_ON:
             return Bad(start, "truncated", "the file ends inside this element")
         return last
 
-    def _cut_again(self, *, last: bool) -> Iterator[Raw | Bad]:
+    def _cut_again(self, *, last: bool) -> Iterator[Row | Bad]:
         """Deal with text that no bracket closes: give the elements in it and keep what may still go on."""
         parts = self._parts("".join(self.parts), self.start)
         begun, start = parts.pop()
