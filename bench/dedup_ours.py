@@ -22,7 +22,8 @@ THREADS = 2
 
 def find(source: Path) -> None:
     shelf = Shelf(source)
-    find_copies([shelf], sign_shelf(shelf, threads=THREADS), tests=0, frozen=0, threshold=THRESHOLD, threads=THREADS)
+    signatures = sign_shelf(shelf, threads=THREADS)
+    find_copies([shelf], signatures, tests=0, frozen=0, threshold=THRESHOLD, threads=THREADS, scratch=source)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from corpus.classifier import KIND as CLASSIFIER
 from corpus.classify import ClassifyOptions, classify
 from corpus.dedup import THRESHOLD, dedup
 from corpus.deidentify import deidentify
+from corpus.engines import LOCAL, running_on
 from corpus.filters import FilterOptions, filter_dialogues
 from corpus.importing import import_files
 from corpus.matching import match
@@ -114,24 +115,28 @@ def run_chain(
     return results
 
 
-def build(recipe: Path, *, processes: int | None = None, on_stage: OnStage | None = None) -> Built:
-    """Run a recipe, see `Recipe` and `run_chain`, and write `report.html` beside the version."""
+def build(recipe: Path, *, engine: str = LOCAL, processes: int | None = None, on_stage: OnStage | None = None) -> Built:
+    """Run a recipe, see `Recipe` and `run_chain`, and write `report.html` beside the version.
+
+    `engine` says where the steps run, see `corpus.engines`; it shows in no byte of what they write.
+    """
     from corpus.report import write_report
 
     read = read_recipe(recipe)
     base = recipe.parent
     out = base / read.out
     inputs = inputs_of(read, recipe)
-    results = run_chain(
-        [base / name for name in inputs],
-        _graph(read, base, out),
-        out,
-        read.name,
-        options=_placed(read.options, base),
-        names=inputs,
-        processes=processes,
-        on_stage=on_stage,
-    )
+    with running_on(engine):
+        results = run_chain(
+            [base / name for name in inputs],
+            _graph(read, base, out),
+            out,
+            read.name,
+            options=_placed(read.options, base),
+            names=inputs,
+            processes=processes,
+            on_stage=on_stage,
+        )
     version = out / "versions" / str(results[-1].details["version"])
     return Built(results, version, write_report(out, results, version, texts=read.texts))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -23,6 +23,11 @@ _KNOWN_SHIFT = np.uint64(48)
 _LOW = np.uint64(0xFFFFFFFF)
 
 Numbers = npt.NDArray[np.int64]
+Members = npt.NDArray[np.int32]
+Pairs = npt.NDArray[np.uint64]
+"""Each as (smaller << 32 | larger)."""
+Met = tuple[Pairs, Members, Numbers]
+"""Pairs that met in small buckets, members of the large ones and their sizes."""
 
 
 class Groups(msgspec.Struct, frozen=True):
@@ -56,7 +61,12 @@ def find_groups(
     pairs, waiting = np.empty(0, dtype=np.uint64), [np.empty(0, dtype=np.uint64)]
     members, sizes = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int64)]
     blocks = _blocks(bands, len(documents))
-    for block in in_threads(lambda part: _meet_in_bands(sketches, documents, part, frozen, least), blocks, threads):
+
+    def met_in(block: Bands) -> list[Met]:
+        keys = keys_of(sketches, documents, block)
+        return meet(sketches, ((documents, band) for band in keys), frozen, least)
+
+    for block in in_threads(met_in, blocks, threads):
         for met, large, counts in block:
             waiting.append(met)
             members.append(large)
@@ -64,12 +74,36 @@ def find_groups(
             step()
         if sum(map(len, waiting)) > len(pairs) + PAIRS_AT_ONCE:
             pairs, waiting = np.unique(np.concatenate((pairs, *waiting))), []
-    pairs = np.unique(np.concatenate((pairs, *waiting)))
+    return groups_of(np.concatenate((pairs, *waiting)), members, sizes, len(sketches))
+
+
+def meet(sketches: Sketches, bands: Iterable[tuple[Numbers, Any]], frozen: int, least: int) -> list[Met]:
+    """What meets in each band of documents and their keys; a pair that met before is not looked at again."""
+    known = np.zeros(_KNOWN, dtype=np.uint64)
+    return [_meet(sketches, documents, keys, known, frozen, least) for documents, keys in bands]
+
+
+def joined(pairs: Pairs, members: Sequence[Members], sizes: Sequence[Numbers]) -> tuple[Members, Numbers]:
+    """Pairs, perhaps more than once, and larger groups as one list of members, and where each group begins."""
+    pairs = np.unique(pairs)
     both = np.column_stack(((pairs >> np.uint64(32)).astype(np.int32), (pairs & _LOW).astype(np.int32)))
-    joined = np.concatenate((both.ravel(), *members))
     starts = np.append(0, np.cumsum(np.concatenate((np.full(len(pairs), 2), *sizes)))).astype(np.int64)
-    groups, places = _inverted(joined, starts, len(sketches))
-    return Groups(joined, starts, groups, places)
+    return np.concatenate((both.ravel(), *members)), starts
+
+
+def groups_of(pairs: Pairs, members: Sequence[Members], sizes: Sequence[Numbers], documents: int) -> Groups:
+    """The groups among so many documents, see `joined`."""
+    together, starts = joined(pairs, members, sizes)
+    groups, places = _inverted(together, starts, documents)
+    return Groups(together, starts, groups, places)
+
+
+def forest(members: Members, starts: Numbers) -> Pairs:
+    """The fewest pairs through which the same documents hang together."""
+    linked, places = np.unique(members, return_inverse=True)
+    roots = _roots(places.astype(np.int32), starts, len(linked))
+    others = np.flatnonzero(roots != np.arange(len(linked)))
+    return linked[roots[others]].astype(np.uint64) << np.uint64(32) | linked[others].astype(np.uint64)
 
 
 def components(groups: Groups, documents: int) -> tuple[Numbers, Numbers]:
@@ -81,14 +115,6 @@ def components(groups: Groups, documents: int) -> tuple[Numbers, Numbers]:
     return linked, np.append(begins, len(linked)).astype(np.int64)
 
 
-def _meet_in_bands(
-    sketches: Sketches, documents: Numbers, bands: Bands, frozen: int, least: int
-) -> list[tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32], Numbers]]:
-    """What `_meet` finds in each of some bands; a pair that met before is not looked at again."""
-    known = np.zeros(_KNOWN, dtype=np.uint64)
-    return [_meet(sketches, documents, keys, known, frozen, least) for keys in _keys(sketches, documents, bands)]
-
-
 def _blocks(bands: Bands, documents: int) -> list[Bands]:
     """Bands whose keys are made at one reading of the sketches, as many as `KEYS_AT_ONCE` allow."""
     size = min(_MOST_BANDS, max(1, KEYS_AT_ONCE // max(1, documents)))
@@ -96,7 +122,7 @@ def _blocks(bands: Bands, documents: int) -> list[Bands]:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _keys(sketches: Any, documents: Any, bands: Any) -> Any:
+def keys_of(sketches: Any, documents: Any, bands: Any) -> Any:
     """A hash of each document's values in each band, shape (bands, documents)."""
     count, rows = bands.shape
     odd = np.empty(rows, dtype=np.uint64)

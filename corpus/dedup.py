@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 
 from corpus.copies import find_copies
 from corpus.duplicates import STAGE, Parameters, give_back, write_copies
+from corpus.engines import current
 from corpus.sets import SetWriter, StageResult, plan_step, run_step
-from corpus.shards import cores
-from corpus.signatures import SIGNATURES, Shelf, sign_shelf, write_signatures
+from corpus.signatures import SIGNATURES, Shelf, write_signatures
 from corpus.stock import Others, Stock, stocked
+from corpus.threads import cores
 from foundation.errors import ZhongjingError
 
 THRESHOLD = 0.5
@@ -44,7 +46,8 @@ def dedup(
 
     def work(writer: SetWriter) -> None:
         shelf = Shelf(source)
-        signatures = sign_shelf(shelf, prefer=prefer, threads=threads)
+        with TemporaryDirectory(dir=writer.folder) as scratch:
+            signatures = current().sign(shelf, prefer=prefer, threads=threads, scratch=Path(scratch))
         with stocked(others, [shelf], signatures, writer, threads) as stock:
             sort_out(stock, threshold, threads, writer)
 
@@ -53,14 +56,16 @@ def dedup(
 
 def sort_out(stock: Stock, threshold: float, threads: int, writer: SetWriter, returned: Collection[str] = ()) -> None:
     """Find the copies among what is in stock and write down what becomes of them; those in `returned` stay anyway."""
-    copies = find_copies(
-        stock.shelves,
-        stock.signatures,
-        tests=stock.tests,
-        frozen=stock.frozen,
-        threshold=threshold,
-        threads=threads,
-    )
+    with TemporaryDirectory(dir=writer.folder) as scratch:
+        copies = find_copies(
+            stock.shelves,
+            stock.signatures,
+            tests=stock.tests,
+            frozen=stock.frozen,
+            threshold=threshold,
+            threads=threads,
+            scratch=Path(scratch),
+        )
     give_back(copies, stock, returned)
     write_signatures(writer.folder / SIGNATURES, stock.signatures.rest(stock.frozen))
     write_copies(stock, copies, Parameters(threshold=threshold), writer)

@@ -9,11 +9,12 @@ from pathlib import Path
 import msgspec
 
 from corpus.departments import department_of
+from corpus.parts import DoPart, Part
 from corpus.readers.base import Bad, Raw
 from corpus.readers.detect import detect
 from corpus.records import Dialogue, Meta, make_id
 from corpus.sets import REJECTS, Plan, SetWriter, StageResult
-from corpus.shards import Part, run_in_shards
+from corpus.shards import run_in_shards
 from corpus.turns import repair
 from foundation.errors import ZhongjingError
 from foundation.files import existing_file
@@ -65,7 +66,7 @@ class ReadFiles(msgspec.Struct, frozen=True):
     files: list[Path]
     names: list[str]
 
-    def start(self) -> Callable[[Part, SetWriter], None]:
+    def start(self) -> DoPart:
         """Nothing to open."""
         return self._read
 

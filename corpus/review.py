@@ -15,9 +15,9 @@ from corpus.dedup import check_threshold, sort_out
 from corpus.differences import Piece, differences
 from corpus.duplicates import DUPLICATES, NEAR_MISSES, REMOVED, STAGE, Duplicate, NearMiss
 from corpus.sets import KIND, SetWriter, StageResult, plan_step, read_some, run_step
-from corpus.shards import cores
 from corpus.signatures import Shelf, Signatures, read_signatures
 from corpus.stock import ALONE, Others, stocked
+from corpus.threads import cores
 from corpus.turns import spoken
 from foundation.errors import ZhongjingError
 from foundation.jsonl import read_records

@@ -287,9 +287,18 @@ def read_row_groups(folder: Path, groups: Sequence[int]) -> Iterator[list[Dialog
             yield from map(from_batch, parquet.read_row_group(group).to_batches())
 
 
-def row_group_sizes(folder: Path) -> list[int]:
+def arrow_row_groups(
+    folder: Path, groups: Sequence[int], columns: Sequence[str], file: str = DIALOGUES
+) -> Iterator[pa.RecordBatch]:
+    """The rows of some row groups as Arrow holds them; see `arrow_batches`."""
+    with _open(folder, file) as parquet:
+        for group in groups:
+            yield from parquet.read_row_group(group, columns=list(columns), use_threads=False).to_batches()
+
+
+def row_group_sizes(folder: Path, file: str = DIALOGUES) -> list[int]:
     """How many dialogues each row group of a set holds."""
-    with _open(folder) as parquet:
+    with _open(folder, file) as parquet:
         return [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
 
 

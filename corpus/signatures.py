@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,16 @@ import pyarrow.parquet as pq
 from corpus.candidates import Numbers
 from corpus.comparable import turns_of
 from corpus.minhash import LAYOUT, WIDTH, Keys, Sketches, sign
-from corpus.sets import DIALOGUES, arrow_batches, count_dialogues
-from corpus.shards import cores
-from corpus.threads import in_threads
+from corpus.parts import Part, parts_of
+from corpus.sets import DIALOGUES, arrow_batches, arrow_row_groups, count_dialogues, row_group_sizes
+from corpus.threads import cores, in_threads
 from foundation.errors import ZhongjingError
 from foundation.files import existing_file
 from foundation.progress import progress
 
 SIGNATURES = "signatures.parquet"
 ROWS = 50_000
+COLUMNS = ("id", "messages", "source")
 _LAYOUT_KEY = "zhongjing.layout"
 _FIELDS: list[tuple[str, pa.DataType]] = [
     ("id", pa.string()),
@@ -48,6 +49,14 @@ class Shelf(msgspec.Struct, frozen=True):
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Its rows, some thousand at a time."""
         return arrow_batches(self.folder, columns, self.file)
+
+    def parts(self, most: int) -> list[Part]:
+        """Its row groups in parts of about `most` dialogues."""
+        return list(parts_of(row_group_sizes(self.folder, self.file), most))
+
+    def rows(self, part: Part, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The rows of one part."""
+        return arrow_row_groups(self.folder, part.places, columns, self.file)
 
 
 class Signatures(msgspec.Struct, frozen=True):
@@ -76,6 +85,29 @@ class Signatures(msgspec.Struct, frozen=True):
 def sign_shelf(shelf: Shelf, *, prefer: Sequence[str] = (), threads: int | None = None) -> Signatures:
     """Read a file of dialogues once and sign each, in as many threads as there are cores unless told otherwise."""
     count = len(shelf)
+    with progress("signing", count) as steps:
+        batches = shelf.batches(COLUMNS)
+        return gathered(sign_batches(batches, prefer=prefer, threads=threads or cores()), count, steps.advance)
+
+
+def sign_batches(
+    batches: Iterable[pa.RecordBatch], *, prefer: Sequence[str] = (), threads: int = 1
+) -> Iterator[Signatures]:
+    """The signatures of each batch of dialogues, with at least the columns `COLUMNS`."""
+
+    def signed(batch: pa.RecordBatch) -> Signatures:
+        sketches, keys, told = sign(turns_of(batch))
+        traits = np.zeros((len(keys), 6), dtype=np.int32)
+        traits[:, :5] = told
+        if prefer:
+            traits[:, 5] = _places(batch.column("source"), prefer)
+        return Signatures(batch.column("id"), keys, sketches, traits)
+
+    return in_threads(signed, batches, threads)
+
+
+def gathered(parts: Iterable[Signatures], count: int, advance: Callable[[int], None]) -> Signatures:
+    """Signatures one after the other, `count` in all, written straight to where they belong."""
     made = Signatures(
         pa.array([], pa.string()),
         np.empty((count, 2), dtype=np.uint64),
@@ -84,16 +116,12 @@ def sign_shelf(shelf: Shelf, *, prefer: Sequence[str] = (), threads: int | None 
     )
     ids: list[Any] = []
     begin = 0
-    with progress("signing", count) as steps:
-        columns = ["id", "messages", *(["source"] if prefer else [])]
-        for batch, (sketches, keys, traits) in _signed(shelf, columns, threads or cores()):
-            end = begin + len(keys)
-            made.sketches[begin:end], made.keys[begin:end], made.traits[begin:end, :5] = sketches, keys, traits
-            if prefer:
-                made.traits[begin:end, 5] = _places(batch.column("source"), prefer)
-            ids.append(batch.column("id"))
-            begin = end
-            steps.advance(len(keys))
+    for part in parts:
+        end = begin + len(part)
+        made.keys[begin:end], made.sketches[begin:end], made.traits[begin:end] = part.keys, part.sketches, part.traits
+        ids.append(part.ids)
+        begin = end
+        advance(len(part))
     return msgspec.structs.replace(made, ids=pa.concat_arrays([made.ids, *ids]))
 
 
@@ -151,15 +179,6 @@ def read_signatures(folder: Path, expected: int) -> Signatures:
 def _layout(schema: pa.Schema) -> str:
     metadata: dict[Any, bytes] = schema.metadata or {}
     return metadata.get(_LAYOUT_KEY.encode(), b"none").decode("utf-8", "replace")
-
-
-def _signed(
-    shelf: Shelf, columns: Sequence[str], threads: int
-) -> Iterator[tuple[pa.RecordBatch, tuple[Sketches, Keys, Traits]]]:
-    def signed(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, tuple[Sketches, Keys, Traits]]:
-        return batch, sign(turns_of(batch))
-
-    return in_threads(signed, shelf.batches(columns), threads)
 
 
 def _places(sources: Any, prefer: Sequence[str]) -> Numbers:

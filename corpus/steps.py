@@ -8,9 +8,10 @@ from typing import Any, Protocol
 
 import msgspec
 
+from corpus.parts import DoPart, Part, parts_of
 from corpus.records import Dialogue
 from corpus.sets import Drop, Plan, SetWriter, StageResult, read_row_groups, row_group_sizes
-from corpus.shards import Part, run_in_shards
+from corpus.shards import run_in_shards
 
 SHARD = 10_000
 
@@ -42,7 +43,7 @@ class _OverRows(msgspec.Struct, frozen=True):
     source: Path
     step: Any
 
-    def start(self) -> Callable[[Part, SetWriter], None]:
+    def start(self) -> DoPart:
         """Ready the step."""
         change: Change = self.step.start()
 
@@ -60,19 +61,5 @@ class _OverRows(msgspec.Struct, frozen=True):
 def map_step(plan: Plan, out: Path, step: Step, *, processes: int | None = None, reuse: bool = False) -> StageResult:
     """Write the set `out`: every dialogue of the plan's source as `step` changes it, or its reason to be left out."""
     assert plan.source is not None
-    parts = list(_parts(row_group_sizes(plan.source)))
+    parts = list(parts_of(row_group_sizes(plan.source), SHARD))
     return run_in_shards(plan, out, parts, _OverRows(plan.source, step), processes=processes, reuse=reuse)
-
-
-def _parts(sizes: list[int]) -> Iterator[Part]:
-    """Neighbouring row groups put together until a shard is full; one empty part where there is nothing."""
-    places: list[int] = []
-    held = 0
-    for place, size in enumerate(sizes):
-        places.append(place)
-        held += size
-        if held >= SHARD or place == len(sizes) - 1:
-            yield Part(places=places, size=held)
-            places, held = [], 0
-    if not sizes:
-        yield Part(places=[], size=0)

@@ -97,17 +97,27 @@ def sample_version(
 
 
 def build_recipe(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe in YAML.")], processes: Processes = None
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe in YAML.")],
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="ray://HOST:PORT|ray|local",
+            help="Where the steps run: this machine, or a Ray cluster (pip install 'zhongjing[ray]').",
+        ),
+    ] = "local",
+    processes: Processes = None,
 ) -> None:
     """Run all steps of a recipe, from raw files to a frozen version and a report; what is complete is reused.
 
-    The recipe has the keys name, inputs, out, and optionally graph, aliases, texts, options (see docs/curation.md).
+    The recipe has the keys name, inputs, out, and optionally graph, aliases, texts, options (see
+    docs/curation.md). On a cluster the result is the same to the byte; all its nodes must see the same files under the same paths. The engine
+    `ray` is the cluster that Ray finds by itself (RAY_ADDRESS, or one on this machine), or else a new one.
 
-    Example: zhongjing corpus build recipe.yaml
+    Example: zhongjing corpus build recipe.yaml --engine ray://127.0.0.1:10001
     """
     from corpus.build import build
 
-    built = build(recipe, processes=processes, on_stage=lambda result: say(result.line()))
+    built = build(recipe, engine=engine, processes=processes, on_stage=lambda result: say(result.line()))
     say(f"version {built.version}, report {built.report}")
 
 
