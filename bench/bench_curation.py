@@ -120,13 +120,7 @@ def _run(step: str, source: Path, out: Path) -> dict[str, float]:
 def _one(step: str, source: Path, out: Path) -> None:
     work = (lambda: import_files([source], out)) if step == "import" else (lambda: STEPS[step](source, out))
     seconds = measure.cpu_seconds(work, runs=1)
-    print(json.dumps({"seconds": seconds, "peak": _own_peak()}))
-
-
-def _own_peak() -> float:
-    """Peak of this program in MB; `ru_maxrss` would carry over that of the process which started it."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
+    print(json.dumps({"seconds": seconds, "peak": measure.peak_megabytes()}))
 
 
 def _line(name: str, measured: list[tuple[dict[str, float], Path, int]]) -> None:

@@ -103,7 +103,8 @@ def forest(members: Members, starts: Numbers) -> Pairs:
     linked, places = np.unique(members, return_inverse=True)
     roots = _roots(places.astype(np.int32), starts, len(linked))
     others = np.flatnonzero(roots != np.arange(len(linked)))
-    return linked[roots[others]].astype(np.uint64) << np.uint64(32) | linked[others].astype(np.uint64)
+    pairs: Pairs = linked[roots[others]].astype(np.uint64) << np.uint64(32) | linked[others].astype(np.uint64)
+    return pairs
 
 
 def components(groups: Groups, documents: int) -> tuple[Numbers, Numbers]:

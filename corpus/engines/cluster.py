@@ -84,9 +84,10 @@ class Cluster(msgspec.Struct, frozen=True):
         try:
             while not ray.wait([running], timeout=REFRESH)[0]:
                 yield
-            fault: Fault | None = _got(running)
-        finally:
+        except BaseException:
             ray.cancel(running)
+            raise
+        fault: Fault | None = _got(running)
         if fault is not None:
             raise fault.error()
         yield

@@ -25,10 +25,10 @@ from corpus.parts import Job, Part
 from corpus.sets import SetWriter
 from foundation.errors import ZhongjingError
 from foundation.jsonl import read_records
-from foundation.progress import watched
+from foundation.rejects import Reject
 
 ROOT = Path(corpus.steps.__file__).parent.parent
-PATIENCE = 120
+PATIENCE = 300
 WORDS = "头痛发热咳嗽胃疼失眠皮疹腹泻过敏感冒乏力怎么办医生请问最近三天可以吃药检查休息多喝水复查血压血糖"
 RECIPE = """
 name: care
@@ -53,13 +53,12 @@ class Cluster(NamedTuple):
     address: str
     process: subprocess.Popen[bytes]
 
-    def workers(self) -> Iterator[tuple[int, str]]:
-        """Processes of workers, and what they are doing."""
+    def processes(self) -> Iterator[tuple[int, str]]:
+        """Processes of the node, and what they call themselves."""
         for path in Path("/proc").glob("[0-9]*"):
             try:
-                title = (path / "cmdline").read_bytes().split(b"\0")[0].decode()
-                if title.startswith("ray::") and os.getsid(int(path.name)) == self.process.pid:
-                    yield int(path.name), title.removeprefix("ray::")
+                if os.getsid(int(path.name)) == self.process.pid:
+                    yield int(path.name), (path / "cmdline").read_bytes().split(b"\0")[0].decode()
             except OSError:
                 continue
 
@@ -76,12 +75,14 @@ def cluster() -> Iterator[Cluster]:
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+    node = Cluster(f"ray://127.0.0.1:{client}", f"127.0.0.2:{port}", process)
     try:
         wait_until(lambda: answers("127.0.0.2", port) and answers("127.0.0.1", client))
-        yield Cluster(f"ray://127.0.0.1:{client}", f"127.0.0.2:{port}", process)
+        yield node
     finally:
-        process.terminate()
-        process.wait(PATIENCE)
+        for pid, _ in node.processes():
+            os.kill(pid, signal.SIGKILL)
+        process.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -114,7 +115,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
         copy["output"] = copy["output"][:-3] + "".join(lots.choices(WORDS, k=5))
     template = "您好，建议您清淡饮食，规律作息，避免熬夜，多喝温水，必要时到正规医院消化内科复查胃镜。"
     letters = [
-        {"id": f"t{number}", "instruction": f"{template}{''.join(lots.choices(WORDS, k=6))}", "output": template}
+        {"id": f"t{number}", "instruction": "".join(lots.choices(WORDS, k=9)), "output": template}
         for number in range(40)
     ]
     write(folder / "before.jsonl", rows[:20])
@@ -123,7 +124,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder / "second.jsonl", [*rows[400:], *letters])
     (folder / "triples.csv").write_text("头痛,检查,血压\n咳嗽,临床表现,发热\n感冒,并发症,咳嗽\n", encoding="utf-8")
     (folder / "before.yaml").write_text("name: care\ninputs: [before.jsonl]\nout: before\n")
-    for out in ("local", "near", "far"):
+    for out in ("local", "ray"):
         (folder / f"{out}.yaml").write_text(RECIPE.format(out=out))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(corpus.steps, "SHARD", 1)
@@ -145,32 +146,18 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_program_on_the_cluster_gets_the_same_bytes(
-    cluster: Cluster, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-    monkeypatch.setattr(corpus.steps, "SHARD", 1)
-    monkeypatch.setattr("corpus.engines.ray_dedup.ROWS", 1)
-    seen: dict[str, int] = {}
-    with watched(lambda what, done, _: seen.update({what: done})):
-        build(here / "near.yaml", engine="ray")
-    assert files(here / "near") == files(here / "local")
-    assert seen["normalise"] == seen["signing"] > 600
-    reasons = [row.reason for row in read_records(here / "near" / "work" / "dedup" / DUPLICATES, Duplicate)]
-    assert {"exact", "near", "contaminated", "questions_differ"} <= set(reasons)
-    assert isinstance(current(), Local)
-
-
-def test_workers_killed_on_the_way_change_no_byte(cluster: Cluster, here: Path) -> None:
+def test_a_cluster_whose_workers_are_killed_gives_the_same_bytes(cluster: Cluster, here: Path) -> None:
     script = here / "script.py"
     script.write_text(BUILD)
     process = subprocess.Popen(
-        [sys.executable, script, here / "far.yaml", cluster.client], env={**os.environ, "PYTHONPATH": str(ROOT)}
+        [sys.executable, script, here / "ray.yaml", cluster.client], env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
-    for stage, doing in (("normalise", "_do_part"), ("filter", "_conduct"), ("dedup", "Map"), ("match", "_do_part")):
-        kill(cluster, process, here / "far" / "work", stage, doing)
+    for stage, doing in (("normalise", "_do_part"), ("filter", "_conduct"), ("dedup", "Map")):
+        kill(cluster, process, here / "ray" / "work", stage, doing)
     assert process.wait(PATIENCE) == 0
-    assert files(here / "far") == files(here / "local")
+    assert files(here / "ray") == files(here / "local")
+    reasons = {row.reason for row in read_records(here / "ray" / "work" / "dedup" / DUPLICATES, Duplicate)}
+    assert {"exact", "near", "contaminated", "questions_differ"} <= reasons
 
 
 def kill(cluster: Cluster, process: subprocess.Popen[bytes], work: Path, stage: str, doing: str) -> None:
@@ -180,8 +167,8 @@ def kill(cluster: Cluster, process: subprocess.Popen[bytes], work: Path, stage: 
         assert process.poll() is None, f"the build ended before a worker could be killed in {stage}"
         if not any(work.glob(f".{stage}.*")):
             return False
-        for pid, title in cluster.workers():
-            if doing in title:
+        for pid, title in cluster.processes():
+            if title.startswith("ray::") and doing in title:
                 os.kill(pid, signal.SIGKILL)
                 return True
         return False
@@ -189,22 +176,33 @@ def kill(cluster: Cluster, process: subprocess.Popen[bytes], work: Path, stage: 
     wait_until(killed)
 
 
-class Refuse:
-    """Work that cannot be done."""
+class Weigh:
+    """Counts a row for each place of a part; place 7 is one that it refuses."""
 
     def start(self) -> Callable[[Part, SetWriter], None]:
-        def do(part: Part, writer: SetWriter) -> None:
-            raise ZhongjingError("no tagger here", where="lac", hint="install it")
+        return self.weigh
 
-        return do
+    def weigh(self, part: Part, writer: SetWriter) -> None:
+        if 7 in part.places:
+            raise ZhongjingError("this is a seven", where="sevens", hint="take another number")
+        for place in part.places:
+            writer.reject(Reject(stage="weigh", reason="light", file="made-up", line=place))
 
 
-def test_an_error_on_the_cluster_is_the_error_here(cluster: Cluster, tmp_path: Path) -> None:
-    job = Job(folder=tmp_path, stage="refuse", work=Refuse())
-    with running_on(cluster.client), pytest.raises(ZhongjingError) as caught:
-        current().do(job, {0: Part(places=[])}, None, lambda _: None)
-    assert (caught.value.message, caught.value.where, caught.value.hint) == ("no tagger here", "lac", "install it")
-    assert list(tmp_path.iterdir()) == []
+def test_rows_are_counted_and_an_error_there_is_the_error_here(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    job, through = Job(folder=tmp_path, stage="weigh", work=Weigh()), []
+    with running_on("ray"):
+        current().do(job, {0: Part(places=[1, 2]), 3: Part(places=[4])}, 1, through.append)
+        assert (sum(through), job.result(3).rejected) == (3, {"light": 1})
+        with pytest.raises(ZhongjingError) as caught:
+            current().do(job, {5: Part(places=[7])}, None, through.append)
+    assert (caught.value.message, caught.value.where) == ("this is a seven", "sevens")
+    assert caught.value.hint == "take another number"
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["00000", "00003"]
+    assert isinstance(current(), Local)
 
 
 def test_a_node_must_be_like_this_machine(tmp_path: Path) -> None:
