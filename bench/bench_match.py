@@ -24,7 +24,7 @@ from corpus.importing import import_files
 from corpus.matching import match
 from corpus.records import Dialogue, Message
 from corpus.sets import Plan, SetWriter, read_dialogues, run_step
-from corpus.shards import cores
+from corpus.threads import cores
 from kg.build import build_graph
 
 SAMPLE = Path(__file__).parents[1] / "demo" / "sample"

@@ -109,9 +109,10 @@ def build_recipe(
 ) -> None:
     """Run all steps of a recipe, from raw files to a frozen version and a report; what is complete is reused.
 
-    The recipe has the keys name, inputs, out, and optionally graph, aliases, texts, options (see
-    docs/curation.md). On a cluster the result is the same to the byte; all its nodes must see the same files under the same paths. The engine
-    `ray` is the cluster that Ray finds by itself (RAY_ADDRESS, or one on this machine), or else a new one.
+    The recipe has the keys name, inputs, out, and optionally graph, aliases, texts, options (see docs/curation.md).
+    On a cluster the result is the same to the byte, and all nodes must see the same files under the same paths (see
+    docs/scale.md). The engine `ray` is the cluster that Ray finds by itself (RAY_ADDRESS, or one on this machine), or
+    else a new one.
 
     Example: zhongjing corpus build recipe.yaml --engine ray://127.0.0.1:10001
     """
