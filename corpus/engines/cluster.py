@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CLIENT = "ray://"
 RETRIES = 5
 REFRESH = 0.5
+LINE = "\n"
 SAME_EVERYWHERE = (
     "every node needs the same release of zhongjing with the extra `ray`, and the same file system under the same paths"
 )
@@ -104,7 +105,7 @@ def connected(name: str) -> Iterator[Cluster]:
         ray.init(name if name.startswith(CLIENT) else None, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise ZhongjingError(
-            f"no Ray cluster answers: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+            f"no Ray cluster answers: {str(error).strip().rpartition(LINE)[2] or type(error).__name__}",
             where=name,
             hint="ray:// takes the port of the Ray Client server (10001 unless `ray start --ray-client-server-port` "
             "said otherwise); both sides need the same versions of Ray and Python",

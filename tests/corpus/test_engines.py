@@ -74,10 +74,12 @@ def cluster() -> Iterator[Cluster]:
         "--object-store-memory=100000000",
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+    said = folder / "said"
+    with said.open("wb") as output:
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
     node = Cluster(f"ray://127.0.0.1:{client}", f"127.0.0.2:{port}", process)
     try:
-        wait_until(lambda: answers("127.0.0.2", port) and answers("127.0.0.1", client))
+        wait_until(lambda: "Ray runtime started" in said.read_text() and answers(client))
         yield node
     finally:
         for pid, _ in node.processes():
@@ -92,9 +94,9 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def answers(host: str, port: int) -> bool:
+def answers(port: int) -> bool:
     with socket.socket() as calling:
-        return calling.connect_ex((host, port)) == 0
+        return calling.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait_until(true: Callable[[], bool]) -> None:
