@@ -16,6 +16,7 @@ from annotation.ballots import Ballots, followed
 from annotation.disputes import disputes
 from annotation.gaps import Gap, gap_in
 from annotation.measures import (
+    Alpha,
     Levels,
     alike_and_opposite,
     kendall_w,
@@ -84,6 +85,17 @@ class AgreementSummary(msgspec.Struct, frozen=True, kw_only=True):
     foreign: int
 
 
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a panel agrees: either a `gap` or figures; one that is None could not be had."""
+
+    gap: Gap | None
+    alpha: Alpha | None
+    kendall_w: float | None
+    pairs: list[PairAgreement]
+    pair_agreement: float | None
+    tau_b: float | None
+
+
 def agreement(session: Session, campaign: Campaign, *, dimension: Dimension = "overall") -> AgreementSummary:
     """Measure the newest rankings of a campaign."""
     return summarise(session, campaign, followed(session, campaign.id), dimension)
@@ -94,27 +106,40 @@ def summarise(session: Session, campaign: Campaign, ballots: Ballots, dimension:
     own = own_tasks(ballots)
     laid = panel(ballots, dimension, own, campaign.guideline_version)
     people = _people(session, ballots)
-    gap = gap_in(laid.levels)
-    pairs = [] if gap else compare_experts(laid.levels, [people[number].name for number in laid.experts.tolist()])
-    alpha = None if gap else krippendorff_alpha(laid.levels)
-    present = ranked(laid.levels)
+    found = measured(laid.levels, [people[number].name for number in laid.experts.tolist()])
     return AgreementSummary(
         dimension=dimension,
         tasks=len(own),
         judged_tasks=len(laid.tasks),
-        judgements=int(present.sum()),
+        judgements=int(ranked(laid.levels).sum()),
         simulated=any(people[number].simulated for number in laid.experts.tolist()),
-        gap=gap,
-        alpha=alpha.value if alpha else None,
-        alpha_interval=(alpha.low, alpha.high) if alpha and alpha.low is not None and alpha.high is not None else None,
-        kendall_w=None if gap else known_mean(kendall_w(laid.levels)),
-        pair_agreement=mean(pair.agreement for pair in pairs),
-        tau_b=mean(pair.tau_b for pair in pairs),
-        experts=_experts(ballots, laid, people, pairs),
-        pairs=pairs,
+        gap=found.gap,
+        alpha=found.alpha.value if found.alpha else None,
+        alpha_interval=found.alpha.interval if found.alpha else None,
+        kendall_w=found.kendall_w,
+        pair_agreement=found.pair_agreement,
+        tau_b=found.tau_b,
+        experts=_experts(ballots, laid, people, found.pairs),
+        pairs=found.pairs,
         needs_adjudication={one.prompt_id: one.reasons for one in disputes(ballots, settled_tasks(session, campaign))},
         other_rules=_other_rules(ballots, dimension, campaign.guideline_version),
         foreign=sum(named == dimension for _, named in ballots.foreign),
+    )
+
+
+def measured(levels: Levels, names: Sequence[str]) -> Measured:
+    """Measure a panel of the experts `names`."""
+    gap = gap_in(levels)
+    if gap:
+        return Measured(gap=gap, alpha=None, kendall_w=None, pairs=[], pair_agreement=None, tau_b=None)
+    pairs = compare_experts(levels, names)
+    return Measured(
+        gap=None,
+        alpha=krippendorff_alpha(levels),
+        kendall_w=known_mean(kendall_w(levels)),
+        pairs=pairs,
+        pair_agreement=mean(pair.agreement for pair in pairs),
+        tau_b=mean(pair.tau_b for pair in pairs),
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from annotation.agreement import AgreementSummary, ExpertAgreement, summarise
+from annotation.agreement import AgreementSummary, ExpertAgreement, measured, summarise
 from annotation.ballots import Ballots
 from annotation.biases import (
     LengthBias,
@@ -98,7 +98,7 @@ def campaign_board(session: Session, campaign: Campaign, ballots: Ballots, dimen
     known = concordance[~np.isnan(concordance)]
     return CampaignBoard(
         summary=summarise(session, campaign, ballots, dimension),
-        dimensions=[_by_dimension(session, campaign, ballots, one) for one in campaign.dimensions],
+        dimensions=[_by_dimension(ballots, one, rule) for one in campaign.dimensions],
         periods=over_time(ballots, laid),
         concordance=np.histogram(known, bins=W_BINS, range=(0, 1))[0].tolist(),
         certainty=certainty(laid.levels),
@@ -138,17 +138,16 @@ def _square(summary: AgreementSummary) -> list[list[float | None]]:
     return [[found.get(frozenset((one, other))) for other in names] for one in names]
 
 
-def _by_dimension(session: Session, campaign: Campaign, ballots: Ballots, dimension: Dimension) -> ByDimension:
-    summary = summarise(session, campaign, ballots, dimension)
-    low, high = summary.alpha_interval or (None, None)
-    alpha = None if summary.alpha is None else Alpha(value=summary.alpha, low=low, high=high)
+def _by_dimension(ballots: Ballots, dimension: Dimension, rule: str) -> ByDimension:
+    laid = panel(ballots, dimension, own_tasks(ballots), rule)
+    found = measured(laid.levels, [str(expert) for expert in laid.experts])
     return ByDimension(
         dimension=dimension,
-        rankings=summary.judgements,
-        alpha=alpha or summary.gap or Gap(reason="all_tied"),
-        kendall_w=summary.kendall_w,
-        tau_b=summary.tau_b,
-        pair_agreement=summary.pair_agreement,
+        rankings=int(ranked(laid.levels).sum()),
+        alpha=found.gap or found.alpha or Gap(reason="all_tied"),
+        kendall_w=found.kendall_w,
+        tau_b=found.tau_b,
+        pair_agreement=found.pair_agreement,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
 
 import msgspec
@@ -16,7 +16,7 @@ from annotation.assignments import shuffled
 from annotation.ballots import Ballots
 from annotation.consensus import count_votes
 from annotation.decisions import Submission
-from annotation.disputes import REASONS, Dispute, disputes, grounds
+from annotation.disputes import REASONS, Dispute, grounds
 from annotation.errors import NotFoundError
 from annotation.guideline import Guideline, guideline_of
 from annotation.judgements import counts, judgements_of
@@ -97,10 +97,12 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.decided) and not self.decided[-1].withdrawn
 
 
-def waiting_cases(ballots: Ballots, settled: set[int], senior_id: int) -> tuple[list[Dispute], int]:
-    """The disputes that a senior may decide, the gravest first, and how many are not hers because she was asked to rank
-    them herself."""
-    open_disputes = disputes(ballots, settled)
+def waiting_cases(
+    found: Sequence[Dispute], ballots: Ballots, settled: Collection[int], senior_id: int
+) -> tuple[list[Dispute], int]:
+    """Of a campaign's disputes, those not `settled` that a senior may decide, and how many are not hers because she
+    was asked to rank them herself."""
+    open_disputes = [one for one in found if one.task_id not in settled]
     asked = set(ballots.column("task")[ballots.column("expert") == senior_id].tolist())
     hers = [one for one in open_disputes if one.task_id not in asked]
     return hers, len(open_disputes) - len(hers)

@@ -30,6 +30,11 @@ class Alpha(msgspec.Struct, frozen=True, kw_only=True):
     low: float | None
     high: float | None
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Both bounds, or neither."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
 
 def panel_of(prompts: Sequence[Mapping[str, Tiers]]) -> tuple[list[str], Levels]:
     """The experts, sorted, and the panel of their rankings; `prompts` maps expert to tiers, one mapping a prompt."""

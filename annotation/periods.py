@@ -7,10 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 import numpy as np
 
-from annotation.agreement import compare_experts
+from annotation.agreement import measured
 from annotation.ballots import Ballots
-from annotation.gaps import gap_in
-from annotation.measures import Levels, kendall_w, known_mean, krippendorff_alpha, mean
+from annotation.measures import Levels
 from annotation.panels import Panel
 
 MOST_DAYS = 31
@@ -42,14 +41,13 @@ def over_time(ballots: Ballots, laid: Panel) -> list[Period]:
 
 def _period(start: date, levels: Levels) -> Period:
     prompts = levels.shape[1]
-    if prompts < FEWEST_PER_PERIOD or gap_in(levels):
+    if prompts < FEWEST_PER_PERIOD:
         return Period(start=start, prompts=prompts, alpha=None, kendall_w=None, pair_agreement=None)
-    alpha = krippendorff_alpha(levels)
-    pairs = compare_experts(levels, [str(place) for place in range(len(levels))])
+    found = measured(levels, [str(place) for place in range(len(levels))])
     return Period(
         start=start,
         prompts=prompts,
-        alpha=alpha.value if alpha else None,
-        kendall_w=known_mean(kendall_w(levels)),
-        pair_agreement=mean(pair.agreement for pair in pairs),
+        alpha=found.alpha.value if found.alpha else None,
+        kendall_w=found.kendall_w,
+        pair_agreement=found.pair_agreement,
     )

@@ -14,7 +14,7 @@ from annotation.adjudication import LONGEST_REASON, adjudicate, take_back
 from annotation.agreement import settled_tasks
 from annotation.campaigns import find_campaign
 from annotation.cases import open_case, waiting_cases
-from annotation.disputes import REASONS, Dispute
+from annotation.disputes import REASONS, Dispute, disputes
 from annotation.live import CAMPAIGNS
 from annotation.models import Campaign, Task
 from annotation.ranking import decode_tiers
@@ -108,8 +108,10 @@ def decide(request: Request, visitor: Person, task_id: TaskId, sent: Sent) -> St
 
 
 def _waiting(request: Request, session: Session, campaign: Campaign, senior_id: int) -> tuple[list[Dispute], int]:
-    ballots = live_of(request).ballots(session, campaign.id)
-    return waiting_cases(ballots, settled_tasks(session, campaign), senior_id)
+    live = live_of(request)
+    ballots = live.ballots(session, campaign.id)
+    found = live.figure(lambda: disputes(ballots), "disputes", campaign.id, ballots.version)
+    return waiting_cases(found, ballots, settled_tasks(session, campaign), senior_id)
 
 
 def _next(request: Request, session: Session, task_id: int, senior_id: int) -> str:
