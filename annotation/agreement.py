@@ -44,7 +44,8 @@ class PairAgreement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExpertAgreement(msgspec.Struct, frozen=True, kw_only=True):
-    """One expert: how much she did and how she agrees with the others (means over her pairs with them)."""
+    """One expert: how much she did, could not judge, and has not done yet, and how she agrees with the others (means
+    over her pairs with them)."""
 
     expert: str
     simulated: bool
@@ -53,6 +54,7 @@ class ExpertAgreement(msgspec.Struct, frozen=True, kw_only=True):
     assigned: int
     ranked: int
     refused: int
+    waiting: int
     agreement: float | None
     tau_b: float | None
     median_seconds: float | None
@@ -190,6 +192,7 @@ def _experts(
 ) -> list[ExpertAgreement]:
     work = np.isin(ballots.column("task"), list(own_tasks(ballots)))
     experts, refused = ballots.column("expert"), ballots.column("refused")
+    answered = refused | ballots.ranked()
     rows = []
     for user in sorted(people.values(), key=lambda user: user.name):
         own = [pair for pair in pairs if user.name in (pair.one, pair.other)]
@@ -204,6 +207,7 @@ def _experts(
                 assigned=int(hers.sum()),
                 ranked=len(seconds),
                 refused=int((hers & refused).sum()),
+                waiting=int((hers & ~answered).sum()),
                 agreement=mean(pair.agreement for pair in own),
                 tau_b=mean(pair.tau_b for pair in own),
                 median_seconds=float(np.median(seconds)) if len(seconds) else None,

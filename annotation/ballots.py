@@ -85,6 +85,13 @@ class Ballots:
         """A column of the table, without the room kept for more rows."""
         return self.table[name][: self.rows]
 
+    def ranked(self) -> NDArray[np.bool_]:
+        """Which rows are ranked in any dimension, by whatever rule."""
+        found = np.zeros(self.rows, np.bool_)
+        for levels in self.levels.values():
+            found |= (levels[: self.rows] >= 0).any(axis=1)
+        return found
+
     def follow(self, session: Session) -> None:
         """Take in what was submitted since the last time."""
         fresh = [row for row in self._submitted(session) if row.id not in self._recent]

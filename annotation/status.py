@@ -26,6 +26,7 @@ def status_lines(session: Session, campaign: Campaign) -> list[str]:
         HEAD,
         *map(_expert_line, summary.experts),
         _agreement_line(summary),
+        *_apart(summary),
         *_left_out(campaign),
     ]
 
@@ -42,11 +43,25 @@ def _expert_line(row: ExpertAgreement) -> str:
 
 
 def _agreement_line(summary: AgreementSummary) -> str:
+    if summary.gap:
+        return f"agreement: {summary.gap.sentence()}"
+    low, high = summary.alpha_interval or (None, None)
     return (
-        f"alpha {figure(summary.alpha)} · W {figure(summary.kendall_w)} · tau-b {figure(summary.tau_b)} · "
-        f"pairs ordered alike {figure(summary.pair_agreement)} · "
+        f"alpha {figure(summary.alpha)} (95 % {figure(low)} to {figure(high)}) · W {figure(summary.kendall_w)} · "
+        f"tau-b {figure(summary.tau_b)} · pairs ordered alike {figure(summary.pair_agreement)} · "
         f"{len(summary.needs_adjudication)} prompts need a senior expert"
     )
+
+
+def _apart(summary: AgreementSummary) -> list[str]:
+    """What is in no figure, and who left."""
+    lines = [
+        f"by the rule {version}, not measured with the others: {count}"
+        for version, count in summary.other_rules.items()
+    ]
+    if summary.foreign:
+        lines.append(f"rankings of other answers than the task has now, not measured: {summary.foreign}")
+    return lines + [f"{row.expert} left; {row.waiting} tasks are nobody's now" for row in summary.experts if row.left]
 
 
 def _left_out(campaign: Campaign) -> list[str]:

@@ -60,13 +60,15 @@ class Progress(BaseModel):
 
 
 class CampaignStatus(Campaign):
-    """A campaign with its progress and agreement; figures are null where there is too little to tell."""
+    """A campaign with its progress and agreement; figures are null where there is too little to tell, and
+    `not_enough` says why."""
 
     judged_tasks: int
     judgements: int
     alpha: float | None
     kendall_w: float | None
     pair_agreement: float | None
+    not_enough: str | None
     needs_adjudication: int
     experts: list[Progress]
 
@@ -84,6 +86,7 @@ class CampaignStatus(Campaign):
             alpha=summary.alpha,
             kendall_w=summary.kendall_w,
             pair_agreement=summary.pair_agreement,
+            not_enough=summary.gap.sentence() if summary.gap else None,
             needs_adjudication=len(summary.needs_adjudication),
             experts=[
                 Progress(expert=row.expert, simulated=row.simulated, ranked=row.ranked, assigned=row.assigned)

@@ -25,6 +25,7 @@ from annotation.live import Live
 from annotation.models import Answer, Assignment, Campaign, Task, User
 from annotation.ranking import Decision, submit
 from annotation.simulation import simulate
+from annotation.status import status_lines
 
 
 def gold_of(made, count):
@@ -228,9 +229,9 @@ def test_an_expert_who_left_is_named_and_her_rankings_count(database, made):
         session.execute(update(User).where(User.name == "王医生").values(left_at=now()))
     with database.read() as session:
         found = agreement(session, campaign)
-    assert {row.expert: (row.left, row.ranked, row.assigned) for row in found.experts} == {
-        "李医生": (False, 1, 2),
-        "王医生": (True, 1, 2),
+    assert {row.expert: (row.left, row.ranked, row.assigned, row.waiting) for row in found.experts} == {
+        "李医生": (False, 1, 2, 1),
+        "王医生": (True, 1, 2, 1),
     }
     assert found.alpha == pytest.approx(1.0)
     assert found.alpha_interval is None
@@ -311,3 +312,16 @@ def test_a_row_that_another_transaction_kept_back_is_not_missed(postgres_url, ma
         assert session.scalar(text("SELECT count(*) FROM submissions")) == 2
     assert (ballots.levels["overall"] >= 0).any(axis=1).sum() == 2
     database.close()
+
+
+def test_the_command_line_says_it_as_well(database, made):
+    with database.write() as session:
+        campaign = two_experts(session, made)
+        say(session, campaign, "李医生", [FORWARD, FORWARD], key="one")
+        session.execute(update(User).where(User.name == "王医生").values(left_at=now()))
+        campaign.guideline_version = "2"
+        session.flush()
+        lines = status_lines(session, campaign)
+    assert "agreement: Not enough: nothing is ranked yet." in lines
+    assert "by the rule safety>professionalism>fluency/1, not measured with the others: 2" in lines
+    assert "王医生 left; 2 tasks are nobody's now" in lines
