@@ -10,6 +10,7 @@ import demo.cli
 import foundation.cli
 import kg.cli
 import training.cli
+import training.evaluation.cli
 
 app = foundation.cli.group("Medical dialogue data and expert preferences that can be trusted, and training on them.")
 demo.cli.add_commands(app)
@@ -17,6 +18,7 @@ kg.cli.add_commands(app)
 corpus.cli.add_commands(app)
 annotation.cli.add_commands(app)
 training.cli.add_commands(app)
+training.evaluation.cli.add_commands(app)
 
 
 def main() -> None:

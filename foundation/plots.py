@@ -137,6 +137,87 @@ def confusion(names: Sequence[str], counts: Sequence[Sequence[int]]) -> Any:
     return figure
 
 
+def stacked(parts: Mapping[str, Mapping[str, float]]) -> Any:
+    """A bar for each name, made of parts in %, in their order: the first in the accent colour, the last warm."""
+    import plotly.graph_objects as go
+
+    names = list(parts)
+    labels = list(dict.fromkeys(label for shares in parts.values() for label in shares))
+    colors = [ACCENT, "#cbd5e1", WARM]
+    traces = [
+        go.Bar(
+            x=[parts[name][label] for name in names],
+            y=names,
+            name=label,
+            orientation="h",
+            marker_color=colors[place % len(colors)],
+            text=[f"{parts[name][label]:g}" if parts[name][label] else "" for name in names],
+            textposition="inside",
+            insidetextanchor="middle",
+        )
+        for place, label in enumerate(labels)
+    ]
+    figure = _figure(traces, height=130 + 34 * len(names))
+    figure.update_layout(barmode="stack", legend={"y": 1.02, "yanchor": "bottom", "traceorder": "normal"})
+    figure.update_layout(margin={"t": 40})
+    figure.update_xaxes(range=[0, 100], ticksuffix=" %")
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure
+
+
+def intervals(rows: Mapping[str, tuple[float, float, float]], x_title: str, *, middle: float) -> Any:
+    """A forest plot: for each name a point and its interval (value, low, high) about the line at `middle`; intervals
+    that leave it out are in the accent colour."""
+    import plotly.graph_objects as go
+
+    names = list(rows)
+    clear = [not low <= middle <= high for _, low, high in rows.values()]
+    values = [value for value, _, _ in rows.values()]
+    points = go.Scatter(
+        x=values,
+        y=names,
+        mode="markers",
+        marker={"size": 10, "color": [ACCENT if sure else SOFT for sure in clear]},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [high - value for value, _, high in rows.values()],
+            "arrayminus": [value - low for value, low, _ in rows.values()],
+            "color": INK,
+            "thickness": 1.2,
+            "width": 4,
+        },
+        text=[f"{low:.1f} – {high:.1f}" for _, low, high in rows.values()],
+        showlegend=False,
+    )
+    figure = _figure([points], height=110 + 26 * len(names))
+    figure.add_vline(x=middle, line={"color": INK, "dash": "dot", "width": 1})
+    figure.update_xaxes(title=x_title)
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure
+
+
+def radar(series: Mapping[str, Mapping[str, float]], ceiling: float) -> Any:
+    """A closed line per series over the same names, from 0 at the centre to `ceiling`."""
+    import plotly.graph_objects as go
+
+    colors = [ACCENT, WARM, INK, SOFT, "#7c3aed", "#be123c"]
+    traces = [
+        go.Scatterpolar(
+            r=[*values.values(), next(iter(values.values()))],
+            theta=[*values, next(iter(values))],
+            name=name,
+            mode="lines+markers",
+            line_color=colors[place % len(colors)],
+        )
+        for place, (name, values) in enumerate(series.items())
+    ]
+    figure = _figure(traces, height=440)
+    figure.update_layout(polar={"radialaxis": {"range": [0, ceiling], "angle": 90, "tickangle": 90}})
+    figure.update_layout(margin={"l": 50, "r": 50, "t": 40, "b": 40})
+    return figure
+
+
 def before_after(before: tuple[float, float], after: tuple[float, float]) -> Any:
     """Two means with the half width of their intervals."""
     import plotly.graph_objects as go

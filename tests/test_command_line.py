@@ -19,7 +19,8 @@ demo; kg build; kg stats; kg show; kg link; kg check; corpus import; corpus norm
 corpus dedup; corpus dedup review; corpus match; corpus freeze; corpus diff; corpus card;
 corpus sample; corpus build; corpus rewrite; corpus mix; corpus pretrain-text;
 rank create; rank simulate; rank status; export;
-train generate; train reward; train ppo; train compare; serve; worker; db upgrade; user add; user invite; user list;
+train generate; train reward; train ppo; train compare; evaluate run; evaluate check-table;
+serve; worker; db upgrade; user add; user invite; user list;
 user disable; user enable; trace; label-studio up; label-studio down; label-studio connect; label-studio invite;
 label-studio doctor; label-studio push; label-studio pull; label-studio accept
 """

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from foundation.errors import ZhongjingError
+from training.evaluation.recipe import EvaluationRecipe
 from training.recipes import (
     DPORecipe,
     GenerateRecipe,
@@ -25,12 +26,13 @@ KINDS = {
     "pretrain": PretrainRecipe,
     "sft": SFTRecipe,
     "generate": GenerateRecipe,
+    "evaluate": EvaluationRecipe,
     "reward": RewardRecipe,
     "ppo": PPORecipe,
     "dpo": DPORecipe,
     "rloo": RLOORecipe,
 }
-STAGES = KINDS.keys() - {"generate"}
+STAGES = KINDS.keys() - {"generate", "evaluate"}
 PPO = {"prompts": "p.jsonl", "output": "o", "model": {"path": "m"}, "reward_model": "r"}
 
 

@@ -1,0 +1,1 @@
+"""Models compared on the nine abilities, with numbers that can be defended."""
