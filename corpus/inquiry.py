@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from corpus.records import Dialogue, Message, Structure
-from corpus.turns import asks, inquires, is_courtesy
+from corpus.turns import asking_turns, inquires, is_courtesy
 
 _NUMBER = r"[\d一二两三四五六七八九十半几]"
 PATIENT_SLOTS = {
@@ -99,7 +99,7 @@ def _structure(turns: Sequence[Message], asking: Sequence[bool]) -> Structure:
     from the first reply on, `mixed` only later, `patient_led` never."""
     spoken = [place for place, turn in enumerate(turns) if turn.role != "system"]
     replies = [place for place in spoken if turns[place].role == "assistant"]
-    if not replies or (turns[spoken[-1]].role == "user" and asks(turns[spoken[-1]].content)):
+    if not replies or asking_turns(turns)[-1]:
         return "unanswered"
     if len(spoken) == len(("question", "answer")):
         return "single"

@@ -6,30 +6,17 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from corpus.records import Dialogue, Message, Prompt, make_id
+from corpus.records import DEPARTMENTS, Dialogue, Message, Prompt, make_id
 from corpus.sets import StageResult, read_dialogues
-from corpus.turns import asks
+from corpus.turns import asking_turns
+from corpus.worth_knowing import Facts
 from foundation.errors import ZhongjingError
 from foundation.jsonl import write_records
 from foundation.manifest import read_manifest
 
-if TYPE_CHECKING:
-    from kg.graph import KnowledgeGraph
-    from kg.linker import EntityLinker
-
 STAGE = "sample"
-MAX_FACTS = 6
-
-# What a rater should know first: what harms, then what helps, then what belongs together.
-_CARE = ("禁忌", "药物相互作用", "适应症", "不良反应", "注意事项", "就诊科室")
-# A graph has too many of these: shown only where both ends are spoken of.
-_DESCRIPTION = ("检查", "治疗", "临床表现", "并发症")
-_RELATIONS = (*_CARE, *_DESCRIPTION)
-_PER_RELATION = 2
-
-Fact = tuple[str, str, str]
+UNKNOWN = "unknown"
 
 
 def sample_prompts(
@@ -40,13 +27,15 @@ def sample_prompts(
     seed: int,
     graph: Path | None = None,
     raw_ids: Collection[str] | None = None,
+    proportional: bool = False,
 ) -> StageResult:
-    """Write up to `count` prompts of a version (or set) to the file `out`, in proportion to its departments.
+    """Write up to `count` prompts of a version (or set) to the file `out`, as many from each department as can be.
 
-    Each prompt ends on the last turn in which the patient asks; the doctor's reply to it is its `reference`. With
-    a graph, facts about what the patient speaks of stand beside it. `raw_ids` restricts the choice to dialogues
-    that their file called so. The same version, seed and options give the same prompts. Left out for
-    `not_requested`, `no_asking_turn` or `not_drawn`.
+    Each prompt ends on the last turn in which the patient asks; the doctor's reply to it is its `reference`. With a
+    graph, facts about what is spoken of stand beside it (`corpus.worth_knowing`). `raw_ids` restricts the choice to
+    dialogues that their file called so; `proportional` keeps the departments' shares instead of evening them out. The
+    same version, seed and options give the same prompts. Left out for `not_requested`, `no_asking_turn` or `not_drawn`;
+    the details say which departments fall short of an even share, and which have nobody who asks.
     """
     if count < 1:
         raise ZhongjingError(f"{count} prompts cannot be sampled", hint="give a count of at least 1")
@@ -56,11 +45,14 @@ def sample_prompts(
     if not available:
         raise ZhongjingError("no dialogue asked for has a turn in which the patient asks", where=version)
     facts = Facts(graph) if graph is not None else None
-    written = write_records(out, _prompts(version, name, draw(departments, count, seed), facts))
+    shares = (shares_of if proportional else even_shares)({name: len(ids) for name, ids in departments.items()}, count)
+    written = write_records(out, _prompts(version, name, draw(departments, shares, seed), facts))
     rejected["not_drawn"] = available - written
     details: dict[str, int | str] = {"departments": len(departments)}
     if written < count:
         details["short_of_the_count_asked_for"] = count - written
+    if not proportional:
+        details |= _shortfalls(shares)
     return StageResult(
         stage=STAGE,
         read=written + sum(rejected.values()),
@@ -77,7 +69,7 @@ def _askers(version: Path, raw_ids: Collection[str] | None) -> tuple[dict[str, l
     for dialogue in read_dialogues(version):
         reason = _unfit(dialogue, raw_ids)
         if reason is None:
-            departments[dialogue.department or ""].append(dialogue.id)
+            departments[dialogue.department or UNKNOWN].append(dialogue.id)
         else:
             rejected[reason] += 1
     return departments, rejected
@@ -85,24 +77,26 @@ def _askers(version: Path, raw_ids: Collection[str] | None) -> tuple[dict[str, l
 
 def cut(messages: Sequence[Message]) -> int | None:
     """How many messages to keep so that the last one is the last asking turn of the patient; None without one."""
-    return next(
-        (
-            index + 1
-            for index in reversed(range(len(messages)))
-            if messages[index].role == "user" and asks(messages[index].content)
-        ),
-        None,
-    )
+    asking = asking_turns(messages)
+    return next((place + 1 for place in reversed(range(len(asking))) if asking[place]), None)
 
 
-def draw(groups: Mapping[str, Sequence[str]], count: int, seed: int) -> set[str]:
-    """Ids drawn from every group: one each where `count` allows, the rest in proportion to what is left of them."""
-    shares = shares_of({name: len(ids) for name, ids in groups.items()}, count)
+def draw(groups: Mapping[str, Sequence[str]], shares: Mapping[str, int], seed: int) -> set[str]:
+    """As many ids of every group as its share says."""
     return {
         identity
         for name, ids in groups.items()
         for identity in sorted(ids, key=lambda each: _lot(seed, each))[: shares[name]]
     }
+
+
+def even_shares(sizes: Mapping[str, int], count: int) -> dict[str, int]:
+    """How many of each group make `count`: the same of all, where a small group gives all it has and others make up."""
+    shares, left = dict.fromkeys(sizes, 0), min(count, sum(sizes.values()))
+    for done, name in enumerate(sorted(sizes, key=lambda each: (sizes[each], each))):
+        shares[name] = min(sizes[name], left // (len(sizes) - done))
+        left -= shares[name]
+    return shares
 
 
 def shares_of(sizes: Mapping[str, int], count: int) -> dict[str, int]:
@@ -116,54 +110,6 @@ def shares_of(sizes: Mapping[str, int], count: int) -> dict[str, int]:
     for name in by_remainder[: count - sum(shares.values())]:
         shares[name] += 1
     return shares
-
-
-class Facts:
-    """Triples of a graph worth showing beside a prompt."""
-
-    def __init__(self, graph: Path) -> None:
-        from kg.graph import KnowledgeGraph
-        from kg.linker import EntityLinker
-
-        self.graph: KnowledgeGraph = KnowledgeGraph.open(graph)
-        self.linker: EntityLinker = EntityLinker(self.graph)
-
-    def of(self, messages: Sequence[Message]) -> dict[str, str]:
-        """Up to `MAX_FACTS` triples about what is spoken of and not denied, each with where it was stated.
-
-        Such that join two things spoken of come first, then those about the last turn.
-        """
-        from kg.card import provenance
-
-        last = self._entities(messages[-1:])
-        spoken = list(dict.fromkeys([*last, *self._entities(messages[:-1])]))
-        facts = {
-            (triple.subject, triple.relation, triple.object): triple
-            for entity in spoken
-            for triple in self.graph.triples(subject=entity)
-            if triple.relation in (_RELATIONS if triple.object in spoken else _CARE)
-        }
-        ranked = sorted(facts, key=lambda fact: _interest(fact, spoken, len(last)))
-        return {" ".join(fact): provenance(facts[fact]) for fact in _varied(ranked)}
-
-    def _entities(self, messages: Sequence[Message]) -> list[str]:
-        mentions = (mention for message in messages for mention in self.linker.link(message.content))
-        return list(dict.fromkeys(mention.entity for mention in mentions if not mention.negated))
-
-
-def _interest(fact: Fact, spoken: Sequence[str], last: int) -> tuple[bool, bool, int, Fact]:
-    """Sorts first what joins two things spoken of, then what concerns the last turn, then by relation."""
-    subject, relation, object_ = fact
-    return object_ not in spoken, spoken.index(subject) >= last, _RELATIONS.index(relation), fact
-
-
-def _varied(facts: Sequence[Fact]) -> Iterator[Fact]:
-    """The first facts, no more than a few of one relation."""
-    used: dict[str, int] = defaultdict(int)
-    for fact in facts:
-        if used[fact[1]] < _PER_RELATION and sum(used.values()) < MAX_FACTS:
-            used[fact[1]] += 1
-            yield fact
 
 
 def _prompts(version: Path, name: str, chosen: Collection[str], facts: Facts | None) -> Iterator[Prompt]:
@@ -184,6 +130,15 @@ def _prompts(version: Path, name: str, chosen: Collection[str], facts: Facts | N
             fact_sources=list(known.values()),
             reference=following[0].content if following and following[0].role == "assistant" else None,
         )
+
+
+def _shortfalls(shares: Mapping[str, int]) -> dict[str, str]:
+    """Which departments have fewer prompts than others for want of dialogues, and which have none at all."""
+    most = max(shares.values())
+    short = [f"{name} {share}" for name, share in shares.items() if share < most - 1]
+    missing = [name for name in DEPARTMENTS if name not in shares]
+    told = {f"fewer_than_the_{most}_of_others": ", ".join(short), "nobody_asks_in": ", ".join(missing)}
+    return {name: words for name, words in told.items() if words}
 
 
 def _unfit(dialogue: Dialogue, raw_ids: Collection[str] | None) -> str | None:

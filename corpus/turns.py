@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from corpus.records import Dialogue, Message
 
@@ -35,31 +35,33 @@ _HELLO = re.compile(f"{_GREETING}|{_OFFER}|{_THANKS}|{_WHO}")
 _THANKING = re.compile(_THANKS)
 
 _QUESTION = re.compile(
-    r"[?？]|[吗嘛么呢][\s。！!，,…~～]*$|[吗么][，,。！!]|什么|怎么|怎样|如何|为什么|为何|为啥|咋|多久|多长|多少|几天|几次|哪"
-    r"|是不是|能不能|可不可以|要不要|有没有|需不需要|会不会|该不该|行不行|对不对|好不好|严不严重|是否|能否|可否"
-    r"|请问|请教|求助|求医生|请医生|麻烦医生|想知道|想问|想了解|想(?:电话)?咨询|帮我|啥|请(?:您|你)?.{0,4}(?:解释|说明|介绍|讲讲|推荐|建议)"
+    r"[?？]|[吗嘛么呢][\s。！!，,…~～]*$|[吗么][，,。！!]|\w不[\s。！!]*$|什么|怎么|怎样|如何|为什么|为何|为啥|咋|多久|多长|多少|几天|几次|哪"
+    r"|可不可以|有没有|需不需要|严不严重|要紧不|是否|能否|可否"
+    r"|([\u4e00-\u9fff])不\1|先\w{1,8}还是|请问|请教|求(?:助|医生|帮|推荐|指教)|请医生|麻烦医生|想知道|想问|想了解|想(?:电话)?咨询|帮我|啥|请(?:您|你)?.{0,4}(?:解释|说明|介绍|讲讲|推荐|建议)"
 )
 _POLITE_QUESTION = re.compile(
-    r"(?:没有?|无)(?:其他|别的|什么|啥)?问题|(?:知道|明白|清楚)(?:该|要)?(?:怎么|如何)\w{1,2}了|没什么|没啥"
+    r"(?:没有?|无)(?:其他|别的|什么|啥)?问题|(?<!不)(?:知道|明白|清楚)(?:该|要)?(?:怎么|如何)\w{1,2}了|没什么|没啥"
     r"|(?:如果|若|以后|将来)[^。！!?？]{0,14}(?:问题|疑问|不适|变化)[，,]?我?还?(?:可以|能|能否)[^。！!?？，,]{0,8}(?:咨询|请教|联系)[^。！!?？，,]{0,4}[?？]"
 )
 _COMPLAINT = re.compile(
     "痛|疼|痒|肿|胀|麻|晕|吐|泻|咳|喘|烧|热|发炎|出血|流血|难受|不舒服|不适|症状|失眠|乏力|没劲|便秘|拉肚子|红疹|疙瘩|溃疡"
     "|过敏|加重|复发|恶化|查出|确诊|检查|诊断|手术|怀孕|月经|例假|吃药|服药|用药|病|痘|痰|屑|反酸|打嗝|嗳气|水泡|鼻塞|鼻涕|脱发|掉发|头发"
-    "|抑郁|自杀|焦虑|心慌|胸闷|气短|气促|出汗|大便|小便|尿|白带|红点|斑|硬块|肿块|息肉|结节|囊肿|肥胖|黄疸|抽筋|抽搐|发抖|无力|僵硬|酸|担心|害怕|不好|鼻血|不透气|不通气"
+    "|抑郁|自杀|焦虑|心慌|胸闷|气短|气促|出汗|大便|小便|尿|白带|红点|斑|硬块|肿块|息肉|结节|囊肿|肥胖|黄疸|见红|哭闹|一直哭|不肯|不爱|不会走|不会说|困难|听不见|看不清|越来越|咽不下|吞了|误食|摔|咬|抽筋|抽搐|发抖|无力|僵硬|酸|担心|害怕|不好|鼻血|不透气|不通气"
 )
 _SENTENCE = re.compile(r"[^。！!；;\n?？]+[?？]?")
 # 如果还有问题我会再请教您 asks nothing; 我会不会死？ does.
 _PROMISE = re.compile(
     "我(?:也|就|一定|肯定|尽快|将|再|先|尽量|好好|努力|继续|还){0,3}会(?!不会|头|咳|痛|疼|吐|晕|感到|感觉|觉得|出现|突然|经常|总)"
-    "|我(?:一定|这就|先去|再去|马上|尽快)|^会(?!不会)|再(?:向您|向你|来)(?:请教|咨询)"
+    "|我(?:一定|这就|先去|再去|马上|尽快)|^会(?!不会)|再(?:向您|向你|来)?(?:请教|咨询|联系|找[您你]|麻烦)"
     "|放心了|期待|有了.{0,6}(?:认识|了解|理解)|希望.{0,12}(?:好转|康复|恢复|好起来|改善|缓解|有效)"
 )
 _ASKS_PLAINLY = re.compile(
     r"[?？]|[吗嘛么呢][\s。！!，,…~～]*$|怎么|怎样|如何|为什么|是不是|能不能|可不可以|要不要|有没有|需不需要"
 )
-_ANSWERED = re.compile("^(?:嗯|恩|好|哦|行|是|对|谢|感谢|明白|知道|了解|收到)")
-_INQUIRY = re.compile(r"[?？]|[吗呢么][。！!\s]*$|有没有|是不是|多久了|多长时间")
+_ANSWERED = re.compile("^(?:嗯|恩|好|哦|行|是|对|谢|感谢|明白|知道|了解|收到)(?!.*(?:可是|但是|不过|然而))")
+_INQUIRY = re.compile(
+    r"[?？]|[吗呢么][。！!\s]*$|有没有|是不是|多久了|多长时间|(?:说|描述|讲|介绍)一?下\w{0,12}(?:症状|情况|哪里|病情|不适|不舒服)"
+)
 
 
 def spoken(dialogue: Dialogue) -> str:
@@ -87,13 +89,36 @@ def is_greeting(text: str) -> bool:
     return not _beyond(_HELLO, text)
 
 
-def asks(text: str) -> bool:
+def asks(text: str, *, answering: bool = False) -> bool:
     """Whether a patient's turn asks or complains of something, so that a doctor has something to answer.
 
-    >>> asks("好的，谢谢医生"), asks("嗯，那要吃多久？"), asks("肚子疼")
-    (False, True, True)
+    Where the doctor asked just before (`answering`), what complains is an answer, and only a question asks.
+
+    >>> asks("好的，谢谢医生"), asks("嗯，那要吃多久？"), asks("肚子疼"), asks("肚子疼", answering=True)
+    (False, True, True, False)
     """
-    return not is_courtesy(text) and any(map(_sentence_asks, _SENTENCE.findall(text)))
+    if is_courtesy(text):
+        return False
+    return any(_sentence_asks(sentence, answering=answering) for sentence in _SENTENCE.findall(text))
+
+
+def asking_turns(messages: Sequence[Message]) -> list[bool]:
+    """For each turn whether the patient asks in it.
+
+    The patient's first words, unless they only greet, are why the patient came; later ones are seen against what the
+    doctor said just before.
+    """
+    asking, before, is_first = list[bool](), "", True
+    for message in messages:
+        if message.role != "user":
+            asking.append(False)
+        elif is_first:
+            asking.append(not is_courtesy(message.content))
+        else:
+            asking.append(asks(message.content, answering=inquires(before)))
+        is_first = is_first and (message.role != "user" or is_courtesy(message.content))
+        before = message.content if message.role == "assistant" else ""
+    return asking
 
 
 def inquires(text: str) -> bool:
@@ -134,13 +159,13 @@ def repair(messages: Iterable[Message]) -> tuple[list[Message], str | None, int]
     return [], "starts_with_doctor", 0
 
 
-def _sentence_asks(sentence: str) -> bool:
+def _sentence_asks(sentence: str, *, answering: bool) -> bool:
     plain = _ASKS_PLAINLY.search(_POLITE_QUESTION.sub("", sentence)) is not None
     if is_courtesy(sentence) or (_PROMISE.search(sentence) and not plain):
         return False
     if plain or _QUESTION.search(_POLITE_QUESTION.sub("", sentence)):
         return True
-    return not _ANSWERED.match(sentence.strip()) and _COMPLAINT.search(sentence) is not None
+    return not answering and not _ANSWERED.match(sentence.strip()) and _COMPLAINT.search(sentence) is not None
 
 
 def _beyond(pattern: re.Pattern[str], text: str) -> str:

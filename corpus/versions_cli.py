@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from foundation.cli import say
+from foundation.cli import say, warn
 
 Source = Annotated[Path, typer.Argument(metavar="IN", help="Folder of a dialogue set.")]
 OptionalGraph = Annotated[Path | None, typer.Option("--graph", help="Folder of a built knowledge graph.")]
@@ -86,14 +86,23 @@ def sample_version(
     count: Annotated[int, typer.Option(help="How many prompts.")] = 100,
     seed: Annotated[int, typer.Option(help="Seed of the draw; the same seed draws the same prompts.")] = 0,
     graph: OptionalGraph = None,
+    proportional: Annotated[
+        bool, typer.Option("--proportional", help="Keep the departments' shares instead of evening them out.")
+    ] = False,
 ) -> None:
-    """Draw prompts in proportion to departments, each ending on the last turn in which the patient asks.
+    """Draw prompts evenly from the departments, each ending on the last turn in which the patient asks.
+
+    A department with too few gives all it has and the others make up for it, which is said. A thank-you, a goodbye or
+    an answer to the doctor's question is never the end. With a graph, facts worth knowing stand beside each prompt.
 
     Example: zhongjing corpus sample versions/cmtmedqa-v1 --out prompts.jsonl --count 100 --seed 7 --graph kg
     """
+    from corpus.matching import other_graph
     from corpus.sampling import sample_prompts
 
-    say(sample_prompts(version, out, count=count, seed=seed, graph=graph).line())
+    if graph is not None and (difference := other_graph(version, graph)):
+        warn(f"warning: {difference}")
+    say(sample_prompts(version, out, count=count, seed=seed, graph=graph, proportional=proportional).line())
 
 
 def build_recipe(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from corpus.evidence import GraphEvidence, Scores, department_lexicon, scenario_lexicon
 from corpus.features import Matrix, count_grams
 from corpus.records import Dialogue
-from corpus.turns import asks, is_courtesy
+from corpus.turns import asking_turns, is_courtesy
 
 if TYPE_CHECKING:
     from kg.linker import EntityLinker
@@ -73,13 +73,13 @@ def turn_weights(dialogue: Dialogue) -> tuple[list[float], list[float]]:
     """What each turn of a dialogue counts for the department, and for the scenario (only what the patient asks)."""
     department, scenario = list[float](), list[float]()
     first_asked = False
-    for place, message in enumerate(dialogue.messages):
+    for message, is_asking in zip(dialogue.messages, asking_turns(dialogue.messages), strict=True):
         says, wants = 0.0, 0.0
         if message.role == "assistant":
             says = DOCTOR
         elif message.role == "user" and not is_courtesy(message.content):
             says = FIRST if not any(department) else LATER
-            wants = (LATER if first_asked else FIRST) if place == 0 or asks(message.content) else 0.0
+            wants = (LATER if first_asked else FIRST) if is_asking else 0.0
             first_asked = first_asked or wants > 0
         department.append(says)
         scenario.append(wants)

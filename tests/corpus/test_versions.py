@@ -16,7 +16,7 @@ from corpus.diff import GONE, diff
 from corpus.filters import filter_dialogues
 from corpus.origins import read_origins
 from corpus.records import Dialogue, Message, Prompt
-from corpus.sampling import cut, draw, sample_prompts
+from corpus.sampling import cut, draw, even_shares, sample_prompts, shares_of
 from corpus.sets import DIALOGUES, REJECTS, read_dialogues, stages_of
 from corpus.signatures import SIGNATURES
 from corpus.turns import asks
@@ -235,7 +235,7 @@ SIZES = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 50), min_siz
 @given(SIZES, st.integers(1, 120), st.integers(0, 9))
 def test_draws_are_in_proportion(sizes: dict[str, int], count: int, seed: int) -> None:
     groups = {name: [f"{name}{number}" for number in range(size)] for name, size in sizes.items()}
-    drawn = Counter(identity[0] for identity in draw(groups, count, seed))
+    drawn = Counter(identity[0] for identity in draw(groups, shares_of(sizes, count), seed))
     total = sum(sizes.values())
     assert sum(drawn.values()) == min(count, total)
     first = 1 if min(count, total) >= len(sizes) else 0
@@ -243,3 +243,42 @@ def test_draws_are_in_proportion(sizes: dict[str, int], count: int, seed: int) -
         rest = (min(count, total) - first * len(sizes)) * (size - first) / max(total - first * len(sizes), 1)
         assert drawn[name] <= size
         assert abs(drawn[name] - first - rest) < 1
+
+
+@given(SIZES, st.integers(1, 300))
+def test_even_shares_differ_only_for_want_of_dialogues(sizes: dict[str, int], count: int) -> None:
+    shares = even_shares(sizes, count)
+    assert sum(shares.values()) == min(count, sum(sizes.values()))
+    most = max(shares.values())
+    for name, size in sizes.items():
+        assert shares[name] == size or shares[name] >= most - 1
+        assert shares[name] <= size
+
+
+def test_departments_with_too_few_are_said(
+    set_of: Callable[..., Path], make_dialogue: Callable[..., Dialogue], tmp_path: Path
+) -> None:
+    dialogues = [
+        make_dialogue([f"头疼{'很' * number}怎么办？", "休息"], number=number, department=department)
+        for number, department in enumerate([*["内科"] * 9, *["外科"] * 6, "儿科", None])
+    ]
+    thanks = make_dialogue(["谢谢", "不客气"], number=99, department="男科")
+    result = sample_prompts(set_of(*dialogues, thanks), tmp_path / "p.jsonl", count=12, seed=1)
+    drawn = Counter(prompt.department for prompt in prompts_of(tmp_path / "p.jsonl"))
+    assert drawn == {"内科": 5, "外科": 5, "儿科": 1, None: 1}
+    assert result.details["fewer_than_the_5_of_others"] == "儿科 1, unknown 1"
+    assert "男科" in str(result.details["nobody_asks_in"])
+    assert "内科" not in str(result.details["nobody_asks_in"])
+    even = sample_prompts(set_of(*dialogues, name="b"), tmp_path / "q.jsonl", count=9, seed=1, proportional=True)
+    drawn = Counter(prompt.department for prompt in prompts_of(tmp_path / "q.jsonl"))
+    assert drawn == {"内科": 4, "外科": 3, "儿科": 1, None: 1}
+    assert "nobody_asks_in" not in even.details
+
+
+def test_an_answer_to_the_doctor_is_no_end(set_of: Callable[..., Path]) -> None:
+    turns = ["喉咙疼", "您好，有没有发烧，咳嗽吗？", "没有发烧，就是有点咳", "多久了？", "三天了", "多喝水"]
+    assert cut(next(read_dialogues(set_of(turns))).messages) == 1
+    asked = [*turns[:4], "三天了，要吃药吗？", "先不用"]
+    assert cut(next(read_dialogues(set_of(asked, name="b"))).messages) == 5
+    worse = [*turns[:4], "三天了", "多喝水", "今天又烧到39度了", "去医院吧"]
+    assert cut(next(read_dialogues(set_of(worse, name="c"))).messages) == 7
