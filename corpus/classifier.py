@@ -29,7 +29,7 @@ SCENARIO: Final = "scenario"
 
 BY_WORDS, BY_GRAPH = 0.3, 0.5
 """What a word of the vocabulary and an entity of the graph add to a class, in units of the model's log odds."""
-BY_FORMS = 1.0
+BY_FORMS = 0.5
 
 Numbers = NDArray[np.float32]
 

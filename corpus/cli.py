@@ -288,10 +288,13 @@ def classify_set(
         _train(sources, model, graph)
         return
     from corpus.classify import ClassifyOptions, classify
+    from corpus.matching import other_graph
 
     if out is None or len(sources) != 1:
         raise ZhongjingError("one folder of dialogues and --out are needed", hint="or give --train to train on files")
     options = ClassifyOptions(model=None if model is None else str(model), min_confidence=min_confidence)
+    if graph is not None and (difference := other_graph(sources[0], graph)):
+        warn(f"warning: {difference}")
     say(classify(sources[0], out, graph=graph, options=options, processes=processes).line())
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpus.departments import department_of
-from corpus.vocabulary import department_words, scenario_pieces
+from corpus.vocabulary import department_words, scenario_words
 
 if TYPE_CHECKING:
     from kg.graph import KnowledgeGraph
@@ -67,7 +67,7 @@ def department_lexicon() -> Lexicon:
 @cache
 def scenario_lexicon() -> Lexicon:
     """The ways to ask of the scenarios."""
-    return Lexicon(scenario_pieces())
+    return Lexicon(scenario_words())
 
 
 class GraphEvidence:

@@ -55,7 +55,7 @@ def rarity_of(counts: Matrix) -> NDArray[np.float32]:
     """The inverse document frequency of each column, smoothed: log((1 + texts) / (1 + texts with it)) + 1."""
     texts = counts.shape[0]
     having = np.bincount(counts.indices, minlength=COLUMNS)
-    return (np.log((1 + texts) / (1 + having)) + 1).astype(np.float32)
+    return np.asarray(np.log((1 + texts) / (1 + having)) + 1, dtype=np.float32)
 
 
 def _letters(texts: Sequence[str]) -> tuple[Codes, NDArray[np.int64]]:

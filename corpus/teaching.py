@@ -26,7 +26,7 @@ from corpus.records import Dialogue
 from corpus.scores import Score, Taught, confusion_of
 from corpus.sets import read_dialogues
 from corpus.views import Looker, Views
-from corpus.vocabulary import ANYTHING, department_words, scenario_forms, scenarios
+from corpus.vocabulary import ANYTHING, department_words, scenario_forms, scenario_words, scenarios
 from foundation.errors import ZhongjingError
 from foundation.files import new_folder
 from foundation.manifest import NAME, claim_folder, entry_of, write_manifest
@@ -111,10 +111,10 @@ def _read(files: Sequence[Path]) -> tuple[list[Dialogue], int]:
     for folder in (path for path in files if path not in raw):
         dialogues += read_dialogues(folder)
     if raw:
-        with TemporaryDirectory(prefix="zhongjing-") as folder:
-            result = import_files(raw, Path(folder) / "import", processes=1)
-            rejected = sum(result.rejected.values())
-            dialogues += read_dialogues(Path(folder) / "import")
+        with TemporaryDirectory(prefix="zhongjing-") as temporary:
+            imported = Path(temporary) / "import"
+            rejected = sum(import_files(raw, imported, processes=1).rejected.values())
+            dialogues += read_dialogues(imported)
     return dialogues, rejected
 
 
@@ -169,12 +169,12 @@ def _together(texts: Sequence[tuple[str, str]], grams: Matrix, learned: Sequence
 
 
 def _asked() -> Iterator[tuple[str, str]]:
-    """Every way to ask by itself, and about some topics taken from the words of the departments."""
+    """The words of scenarios, and every way to ask about some topics taken from the words of the departments."""
     lots = random.Random(_SEED)
     topics = [word for words in department_words().values() for word in words]
+    yield from ((word, name) for name, words in scenario_words().items() for word in words)
     for name, forms in scenario_forms().items():
         for form in forms:
-            yield form.replace(ANYTHING, ""), name
             if ANYTHING in form:
                 for topic in lots.sample(topics, TOPICS):
                     yield form.replace(ANYTHING, topic), name

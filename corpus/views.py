@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FIRST, LATER, DOCTOR = 2.0, 0.5, 0.3
 """What a turn counts for the department: the patient's first, later ones of the patient, the doctor's."""
+FIRST_ASKED, ASKED_LATER = 2.0, 0.2
+"""What a turn in which the patient asks counts for the scenario: the first says why the patient came."""
 Named = list[list[str]]
 """For each turn of all dialogues in a row, the entities of the graph that it names."""
 
@@ -79,7 +81,7 @@ def turn_weights(dialogue: Dialogue) -> tuple[list[float], list[float]]:
             says = DOCTOR
         elif message.role == "user" and not is_courtesy(message.content):
             says = FIRST if not any(department) else LATER
-            wants = (LATER if first_asked else FIRST) if is_asking else 0.0
+            wants = (ASKED_LATER if first_asked else FIRST_ASKED) if is_asking else 0.0
             first_asked = first_asked or wants > 0
         department.append(says)
         scenario.append(wants)

@@ -21,10 +21,11 @@ class Department(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a patient wants. `asks` are ways to ask for it, a line each, with … for what is asked about."""
+    """What a patient wants: `words` that speak for it, and ways to ask, a line each, with … for what is asked about."""
 
     name: str
     english: str
+    words: str
     asks: str
 
 
@@ -55,11 +56,12 @@ def scenario_forms() -> dict[str, list[str]]:
 
 
 @cache
-def scenario_pieces() -> dict[str, list[str]]:
-    """What is left of each way to ask without that which is asked about, longer than a character."""
+def scenario_words() -> dict[str, list[str]]:
+    """The words of each scenario, and what is left of its ways to ask without that which is asked about."""
+    forms = scenario_forms()
     return {
-        name: list(dict.fromkeys(piece for form in forms for piece in form.split(ANYTHING) if len(piece) > 1))
-        for name, forms in scenario_forms().items()
+        one.name: [*one.words.split(), *(part for form in forms[one.name] for part in form.split(ANYTHING) if part[1:])]
+        for one in vocabulary().scenario
     }
 
 
