@@ -24,7 +24,7 @@ from annotation.judgements import counts, newest_orders
 from annotation.models import Answer, Assignment, Campaign, Task, User
 from corpus.records import Tiers
 
-UNSETTLED = 0.1
+UNSETTLED = 0.05
 PRIOR = (1.0, 1.0, 0.5)
 
 
