@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from math import sqrt
+from math import isfinite, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -91,8 +91,7 @@ def fit(prompts: Sequence[Mapping[str, Tiers]]) -> Fit:
         for row, place in enumerate(block.prompts):
             found[place] = Posterior(block.ids[row], mean[row], covariance[row])
     reliabilities = {
-        expert: Reliability(*(reliability(parameters.beta[e] + shift * spread[e]) for shift in (0, -1.96, 1.96)))
-        for e, expert in enumerate(experts)
+        expert: _reliability(beta, error) for expert, beta, error in zip(experts, parameters.beta, spread, strict=True)
     }
     return Fit([found[place] for place in range(len(prompts))], reliabilities, parameters)
 
@@ -101,6 +100,12 @@ def reliability(beta: float) -> float:
     """The chance that an expert of this discrimination orders a pair rightly: the mean of the logistic function of
     beta |d| over d, the difference of two standard normal abilities."""
     return float(np.mean(1 / (1 + np.exp(-beta * _differences()))))
+
+
+def _reliability(beta: float, error: float) -> Reliability:
+    if not isfinite(error):
+        return Reliability(reliability(beta), 0.0, 1.0)
+    return Reliability(reliability(beta), reliability(beta - 1.96 * error), reliability(beta + 1.96 * error))
 
 
 def abilities(block: Choices, parameters: Parameters, start: Floats | None = None) -> tuple[Floats, Floats]:
@@ -133,7 +138,14 @@ def _learn(blocks: Sequence[Choices], experts: int, most: int) -> tuple[Paramete
             steps.advance()
             if moved < TOLERANCE:
                 break
-    return parameters, np.sqrt(np.diag(np.linalg.inv(information))[:experts])
+    return parameters, _errors(information, experts)
+
+
+def _errors(information: Floats, experts: int) -> Floats:
+    """Standard errors of beta; infinite where this is no maximum, as between two who contradict each other."""
+    if np.linalg.eigvalsh(information)[0] <= 0:
+        return np.full(experts, np.inf)
+    return np.sqrt(np.diag(np.linalg.inv(information))[:experts])
 
 
 def _round(
