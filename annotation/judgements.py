@@ -82,7 +82,7 @@ def newest_orders(session: Session, task_id: int) -> list[Tiers]:
         .join(Ranking, newest)
         .where(Ranking.dimension == "overall")
     )
-    return [tiers for _, tiers in sorted(session.execute(query).tuples())]
+    return [row.tiers for row in sorted(session.execute(query), key=lambda row: row.name)]
 
 
 def _by_id(answers: Iterable[Answer]) -> list[Answer]:

@@ -28,6 +28,7 @@ STAGE = "rank import"
 LABEL_TOOL, ARGILLA, LABEL_STUDIO = "rlhf-label-tool", "argilla", "label-studio"
 FORMATS = (LABEL_TOOL, ARGILLA, LABEL_STUDIO)
 SHOWN_BESIDE = "input_file.json"
+WORDS = {"key_used": "another order of this expert's was imported for this prompt before"}
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +98,7 @@ class _Desk:
         except UnusableError as error:
             self._refuse(source, row.line, str(error))
         except RefusedError as error:
-            self._refuse(source, row.line, error.message)
+            self._refuse(source, row.line, WORDS.get(error.reason, error.message))
 
     def _store(
         self, source: Source, line: int, task: Task, expert: User, orders: Mapping[Dimension, Tiers], seconds: float
