@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations, groupby, permutations
-from typing import Any
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any
 
 from corpus.records import Consensus, Dimension, Tiers
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 RANKED_PAIRS = "ranked_pairs"
 ADJUDICATED = "adjudication"
@@ -77,6 +78,8 @@ def undecided(ids: Iterable[str]) -> Consensus:
 
 def ordered_by(ids: Iterable[str], strengths: Mapping[Pair, Any]) -> Tiers:
     """Tiers of the preferences in `strengths` (better, worse), locked in from the strongest down; see `consensus`."""
+    import networkx as nx
+
     return [sorted(level) for level in nx.topological_generations(_lock(ids, strengths))]
 
 
@@ -106,6 +109,8 @@ def ids_of(judgements: Sequence[Tiers]) -> list[str]:
 
 
 def _lock(ids: Iterable[str], strengths: Mapping[Pair, Any]) -> nx.DiGraph[str]:
+    import networkx as nx
+
     locked: nx.DiGraph[str] = nx.DiGraph()
     locked.add_nodes_from(ids)
     strongest_first = sorted(strengths, key=lambda pair: strengths[pair], reverse=True)

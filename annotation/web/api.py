@@ -75,6 +75,7 @@ def new_campaign(request: Request, visitor: Person, asked: shapes.NewCampaign) -
             outputs=outputs,
             experts=names,
             overlap=asked.overlap or len(names),
+            min_overlap=asked.min_overlap,
             seed=asked.seed,
         )
         record(session, visitor.id, "campaign_created", f"campaign:{made.id}")

@@ -51,6 +51,8 @@ def filled_in(kind: type[Asked]) -> Callable[[Request], Coroutine[Any, Any, Aske
 @router.get("/jobs")
 def jobs(request: Request, visitor: Person) -> Response:
     """The newest jobs, and a form for each kind that this role may start."""
+    from annotation.methods import METHODS
+
     data = data_of(request)
     kinds = [kind for kind in FORMS if may(visitor.role, f"/jobs/{kind}", "POST")]
     with database_of(request).read() as session:
@@ -64,6 +66,7 @@ def jobs(request: Request, visitor: Person) -> Response:
             "sets": data.folders(*SETS),
             "graphs": data.folders(GRAPH),
             "recipes": data.recipes(),
+            "methods": METHODS,
         }
         return page(request, "jobs.html", visitor=visitor, **values)
 

@@ -96,7 +96,8 @@ class CampaignStatus(Campaign):
 
 
 class NewCampaign(BaseModel):
-    """`prompts` and `outputs` are files in the data folder; `experts` as in `zhongjing rank create`."""
+    """`prompts` and `outputs` are files in the data folder; `experts` as in `zhongjing rank create`. With `min_overlap`
+    the campaign is adaptive: so many experts first, up to `overlap` where they leave a prompt open."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -105,6 +106,7 @@ class NewCampaign(BaseModel):
     outputs: Name
     experts: Annotated[str, Field(min_length=1, max_length=2000)] = "all"
     overlap: Annotated[int | None, Field(ge=1, le=1000)] = None
+    min_overlap: Annotated[int | None, Field(ge=2, le=1000)] = None
     seed: Annotated[int, Field(ge=0, le=2**31)] = 0
 
 

@@ -104,3 +104,32 @@ def test_the_dpo_trainer_takes_the_rows_as_they_are(preferences, tokenizer, tmp_
         model=model, ref_model=reference, args=arguments, train_dataset=preferences, processing_class=tokenizer
     )
     assert trainer.train().training_loss > 0
+
+
+def test_trl_finds_in_the_implicit_form_what_the_explicit_one_says(preferences, tmp_path):
+    from datasets import load_dataset
+    from trl.data_utils import extract_prompt, is_conversational
+
+    files = str(tmp_path / "release" / "implicit.jsonl")
+    implicit = load_dataset("json", data_files=files, cache_dir=str(tmp_path / "cache"), split="train")
+    for whole, parts in zip(implicit, preferences, strict=True):
+        assert is_conversational(whole)
+        found = extract_prompt({"chosen": whole["chosen"], "rejected": whole["rejected"]})
+        assert {key: found[key] for key in ("prompt", "chosen", "rejected")} == {
+            key: parts[key] for key in ("prompt", "chosen", "rejected")
+        }
+
+
+def test_openrlhf_cuts_its_rows_where_the_answer_begins(preferences, tokenizer, tmp_path):
+    """As its reward data set does with a prompt key: both conversations by the chat template, the prompt taken off."""
+    import json
+
+    lines = (tmp_path / "release" / "openrlhf-train.jsonl").read_text("utf-8").splitlines()
+    assert lines
+    for row in map(json.loads, lines):
+        prompt = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
+        for key in ("chosen", "rejected"):
+            whole = tokenizer.apply_chat_template(row["prompt"] + row[key], tokenize=False)
+            assert whole[len(prompt) :] == f"{row[key][0]['content']}</s>"
+            assert whole.startswith(prompt)
+        assert 0 < row["margin"] <= 1
