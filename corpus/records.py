@@ -93,6 +93,14 @@ class Profile(_Record):
     structure: Structure
 
 
+class Rewriting(_Record):
+    """Which messages (from 0) `corpus rewrite` brought to its style, and which were `kept` as they were because no
+    rewrite was faithful to them."""
+
+    rewritten: list[int] = []
+    kept: list[int] = []
+
+
 class Dialogue(_Record):
     """A consultation: turns alternate, the first non-system turn is the patient's."""
 
@@ -104,6 +112,7 @@ class Dialogue(_Record):
     scenario: str | None = None
     kg: KgReport | None = None
     profile: Profile | None = None
+    rewriting: Rewriting | None = None
 
 
 class Prompt(_Record):

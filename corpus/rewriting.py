@@ -8,7 +8,7 @@ killed run goes on and ends in the same bytes, where the endpoint gives the same
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,7 +20,7 @@ from corpus.editing import again, read_reply, request, style_of
 from corpus.facts import FactReader
 from corpus.fidelity import Fault, FidelityCheck
 from corpus.matching import REVIEW, Review
-from corpus.records import Dialogue, Message
+from corpus.records import Dialogue, Message, Rewriting
 from corpus.sets import Plan, SetWriter, StageResult, plan_step, read_dialogues, run_step, stages_of
 from corpus.turns import is_courtesy
 from foundation.endpoint import Client, Endpoint, EndpointError, Usage
@@ -276,11 +276,15 @@ def _review(dialogue: Dialogue, turn: int, done: Rewrite) -> Review:
 
 
 def _replaced(dialogue: Dialogue, rewrites: dict[int, Rewrite]) -> Dialogue:
-    messages: Sequence[Message] = [
+    messages = [
         Message(message.role, rewrites[turn].text) if turn in rewrites else message
         for turn, message in enumerate(dialogue.messages)
     ]
-    return msgspec.structs.replace(dialogue, messages=list(messages))
+    done = Rewriting(
+        rewritten=[turn for turn, one in rewrites.items() if one.outcome == "rewritten"],
+        kept=[turn for turn, one in rewrites.items() if one.outcome == "kept"],
+    )
+    return msgspec.structs.replace(dialogue, messages=messages, rewriting=done)
 
 
 def _require_deidentified(source: Path) -> None:

@@ -45,6 +45,7 @@ _PROFILE = pa.struct(
         ("structure", pa.string()),
     ]
 )
+_REWRITING = pa.struct([("rewritten", pa.list_(pa.int64())), ("kept", pa.list_(pa.int64()))])
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -55,11 +56,12 @@ SCHEMA = pa.schema(
         ("scenario", pa.string()),
         ("kg", _KG),
         ("profile", _PROFILE),
+        ("rewriting", _REWRITING),
     ]
 )
 
 
-_LATER = ("profile",)
+_LATER = ("profile", "rewriting")
 """Columns that sets written by earlier versions of this program lack."""
 REQUIRED = frozenset(SCHEMA.names) - frozenset(_LATER)
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.matching import REVIEW, Review
-from corpus.records import Dialogue
+from corpus.records import Dialogue, Rewriting
 from corpus.rewriting import REWRITES, Rewrite, RewriteOptions, changes, rewrite
 from corpus.sets import DIALOGUES, Plan, SetWriter, StageResult, read_dialogues, run_step
 from foundation.endpoint import Endpoint
@@ -95,6 +95,7 @@ def test_faithful_rewrites_stand_and_patients_words_stay(
     said = [message.content for message in dialogue.messages]
     assert said[::2] == CONSULTATION[::2]
     assert said[1::2] == [FAITHFUL[CONSULTATION[1]], FAITHFUL[CONSULTATION[3]], "不客气"]
+    assert dialogue.rewriting == Rewriting(rewritten=[1, 3])
     assert result.details["turns_rewritten"] == 2
     assert result.details["turns_of_courtesy"] == 1
     assert result.details["cost"] == "14.0000"
@@ -133,6 +134,7 @@ def test_a_lie_is_retried_with_the_reasons_then_the_original_stays(
     (dialogue,) = read_dialogues(tmp_path / "out")
     (kept,) = [row for row in lines(tmp_path / "out") if row.outcome == "kept"]
     assert dialogue.messages[kept.turn].content == CONSULTATION[kept.turn] == kept.text
+    assert dialogue.rewriting is not None and dialogue.rewriting.kept == [kept.turn]
     assert [bool(attempt.faults) for attempt in kept.attempts] == [True, True]
     assert (result.details["turns_kept"], result.details["turns_rewritten"]) == (1, 1)
     (review,) = read_records(tmp_path / "out" / REVIEW, Review)
