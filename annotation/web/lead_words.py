@@ -93,6 +93,8 @@ LEAD_WORDS: dict[str, tuple[str, str]] = {
     "dialogues": ("对话", "Dialogues"),
     "turns": ("轮次", "Turns"),
     "contradictions": ("与图谱矛盾", "Against the graph"),
+    "not_matched": ("未与图谱核对", "not checked against a graph"),
+    "not_read": ("原始数据中已没有", "not among what was read"),
     "unknown": ("未注明", "not stated"),
     "parents": ("来源版本", "Grown from"),
     "others": ("其余", "others"),

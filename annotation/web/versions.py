@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from corpus.diff import Difference
 
 VERSION = "dataset-version"
+MATCHED = "match"
 SHOWN_DEPARTMENTS = 4
 
 router = APIRouter(default_response_class=HTMLResponse)
@@ -32,14 +33,14 @@ Name = Annotated[str, Query(min_length=1, max_length=300)]
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
     """A frozen version as its manifest says; `place` is its name in the data folder, `compare` the places of its
-    parents there and of the version before it."""
+    parents there and of the version before it. `contradictions` is None where it was not matched against a graph."""
 
     place: str
     name: str
     dialogues: int
     turns: int
     left_out: int
-    contradictions: int
+    contradictions: int | None
     parents: list[str]
     departments: dict[str, int]
     compare: list[str]
@@ -76,7 +77,7 @@ def frozen_versions(data: DataFolder) -> list[Version]:
             dialogues=manifest.counts["dialogues"],
             turns=manifest.counts["turns"],
             left_out=sum(manifest.counts["left_out"].values()),
-            contradictions=manifest.counts["contradictions"],
+            contradictions=manifest.counts["contradictions"] if MATCHED in manifest.parameters["steps"] else None,
             parents=manifest.parameters["parents"],
             departments=manifest.counts["departments"],
             compare=[named[one] for one in _before(manifest.name, manifest.parameters["parents"]) if one in named],
