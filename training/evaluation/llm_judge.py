@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from corpus.records import Message
+from foundation.cli import warn
 from foundation.endpoint import Client, EndpointError
 from training.evaluation.recipe import LlmJudge
 from training.evaluation.rubric import FIRST, SECOND, Outcome, Rubric
@@ -59,6 +61,9 @@ def judge_pairs(
                 readings[order] = reading
                 if reading.fault is None:
                     store.add({keys[order]: reading})
+            used = client.usage
+        tokens = f"{used.prompt_tokens + used.completion_tokens:,} tokens"
+        warn(f"judge {judge.name}: {used.requests:,} requests, {used.retries:,} of them again, {tokens}")
     verdicts += [
         _verdict(judge, rubric, match, readings[place, False], readings[place, True])
         for place, match in enumerate(able)
@@ -71,7 +76,15 @@ def _orders(pairs: int) -> list[tuple[int, bool]]:
 
 
 def _identity(judge: LlmJudge) -> list[str | int]:
-    return [judge.endpoint.base_url, judge.endpoint.model, judge.max_tokens]
+    return [judge.endpoint.base_url, judge.endpoint.model, judge.max_tokens, judge.json_schema]
+
+
+def _form(judge: LlmJudge, rubric: Rubric) -> dict[str, Any]:
+    """What holds a server to the form of a verdict (OpenAI's structured outputs, vLLM)."""
+    if not judge.json_schema:
+        return {}
+    schema = {"name": "verdict", "strict": True, "schema": rubric.schema()}
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
 
 def _reading(client: Client, judge: LlmJudge, rubric: Rubric, chat: Chat) -> Reading:
@@ -79,7 +92,7 @@ def _reading(client: Client, judge: LlmJudge, rubric: Rubric, chat: Chat) -> Rea
     fault = ""
     for again in range(judge.asks_again + 1):
         try:
-            reply = client.chat(chat, max_tokens=judge.max_tokens)
+            reply = client.chat(chat, max_tokens=judge.max_tokens, **_form(judge, rubric))
         except EndpointError as error:
             if error.hopeless:
                 raise

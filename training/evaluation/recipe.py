@@ -48,10 +48,10 @@ class LlmJudge(Options, kw_only=True, frozen=True, tag_field="kind", tag="llm"):
 
     name: Name = "llm"
     endpoint: Annotated[Endpoint, hint("who judges")]
-    rubric: Annotated[Path | None, hint("rubric file; null: the nine abilities as shipped")] = None
     asks_again: Annotated[Natural, hint("how often a reply that is no verdict is asked for again")] = 2
     max_tokens: Annotated[Count, hint("of one verdict")] = 400
     longest_answer: Annotated[Count, hint("characters of an answer that the judge is shown")] = 4_000
+    json_schema: Annotated[bool, hint("hold the server to the form of a verdict, where it can be held")] = False
 
 
 class RewardJudge(Options, kw_only=True, frozen=True, tag_field="kind", tag="reward"):
@@ -103,6 +103,7 @@ class EvaluationRecipe(Options, kw_only=True, frozen=True):
     models: Annotated[list[Contestant], Meta(min_length=1, description="who is compared")]
     tests: Annotated[list[TestSet], Meta(min_length=1, description="on what")]
     judges: Annotated[tuple[Judge, ...], hint("by whom; none: automatic measures alone")] = ()
+    rubric: Annotated[Path | None, hint("rubric file; null: the nine abilities as shipped")] = None
     baselines: Annotated[tuple[str, ...], hint("names of models that all others meet; none: round robin")] = ()
     measures: Annotated[Measures, hint("what is measured without a judge")] = Measures()
     contamination: Annotated[Contamination | None, hint("check the test sets against training data")] = None

@@ -55,7 +55,7 @@ def evaluate(recipe: EvaluationRecipe) -> Results:
     """Run a recipe and write its folder. Killed, it goes on from its cache; the same recipe and cache end in the same
     bytes."""
     claim_folder(recipe.output, KIND)
-    rubric = _rubric(recipe)
+    rubric = read_rubric(recipe.rubric)
     published = read_published(recipe.published) if recipe.published else []
     with TemporaryDirectory() as folder, ExitStack() as stack:
         tests = [load_test(test, Path(folder) / str(place), recipe.seed) for place, test in enumerate(recipe.tests)]
@@ -89,11 +89,6 @@ class Stores:
         self.answers = stack.enter_context(Store(folder / "answers.jsonl", Answer))
         self.readings = stack.enter_context(Store(folder / "readings.jsonl", Reading))
         self.figures = stack.enter_context(Store(folder / "figures.jsonl", Figures))
-
-
-def _rubric(recipe: EvaluationRecipe) -> Rubric:
-    given = [judge.rubric for judge in recipe.judges if isinstance(judge, LlmJudge) and judge.rubric]
-    return read_rubric(given[0] if given else None)
 
 
 def _cleaned(loaded: Loaded, leaks: Sequence[Leak], recipe: EvaluationRecipe) -> Loaded:
@@ -188,8 +183,9 @@ def _inputs(recipe: EvaluationRecipe) -> Iterator[FileEntry]:
             yield entry_of(path, f"judge {judge.name}")
     for version in recipe.contamination.versions if recipe.contamination else []:
         yield entry_of(version, f"training {version.name}")
-    if recipe.published is not None:
-        yield entry_of(recipe.published, "published")
+    for name in ("rubric", "published"):
+        if (path := getattr(recipe, name)) is not None:
+            yield entry_of(path, name)
 
 
 def _texts(recipe: EvaluationRecipe, items: Sequence[Item], answers: Answers) -> dict[tuple[str, str], str]:

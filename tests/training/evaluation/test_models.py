@@ -15,15 +15,63 @@ from foundation.endpoint import Endpoint
 from training.evaluation import recipe as options
 from training.evaluation.run import evaluate
 from training.models import load_causal, render
+from training.ppo import train_ppo
+from training.recipes import Lora, Model, PPORecipe, PretrainRecipe, SFTRecipe
 from training.tiny import build_tiny
+from training.tuning.language import train_language
 
 
 @pytest.fixture(scope="session")
-def untrained(version: Path) -> Path:
-    """The same model with a fifth of its training."""
-    out = version.parent / "untrained"
-    build_tiny(version, out, steps=12, vocabulary=500, hidden=64, layers=2, seed=0)
-    return out
+def checkpoints(
+    version: Path, texts_file: Path, mix_file: Path, prompts_file: Path, reward_folder: Path
+) -> dict[str, Path]:
+    """A tiny model trained through all stages, and checkpoints that lack one: pre-training, a kind of SFT, RLHF."""
+    folder = version.parent / "checkpoints"
+    build_tiny(version, folder / "base", steps=1, vocabulary=500, hidden=64, layers=2, seed=0)
+    common: dict[str, Any] = {"lora": None, "batch": 4, "rows_per_pass": 4, "max_tokens": 128, "log_to": ()}
+
+    def pretrain(start: str, name: str) -> None:
+        recipe = PretrainRecipe(
+            texts=[texts_file], output=folder / name, model=Model(path=folder / start), learning_rate=3e-3, **common
+        )
+        train_language(recipe)
+
+    def fine_tune(start: str, name: str, **options: Any) -> None:
+        recipe = SFTRecipe(
+            mix=[mix_file],
+            output=folder / name,
+            model=Model(path=folder / start),
+            epochs=6,
+            learning_rate=3e-3,
+            **common,
+            **options,
+        )
+        train_language(recipe)
+
+    def reinforce(start: str, name: str) -> None:
+        recipe = PPORecipe(
+            prompts=prompts_file,
+            output=folder / name,
+            model=Model(path=folder / start),
+            reward_model=reward_folder,
+            lora=Lora(rank=4, alpha=8.0),
+            iterations=2,
+            episodes=8,
+            minibatch=8,
+            samples=1,
+            max_new_tokens=8,
+            log_to=(),
+        )
+        train_ppo(recipe)
+
+    pretrain("base", "pretrained")
+    fine_tune("pretrained", "no-rlhf")
+    fine_tune("base", "no-pretraining-sft")
+    fine_tune("pretrained", "no-multi-turn-sft", without=("multi",))
+    reinforce("no-rlhf", "full")
+    reinforce("no-pretraining-sft", "no-pretraining")
+    reinforce("no-multi-turn-sft", "no-multi")
+    return {name: folder / name for name in ("full", "no-pretraining", "no-multi", "no-rlhf")}
 
 
 @pytest.fixture
@@ -88,8 +136,7 @@ def test_an_ablation_is_one_table_and_one_plot(
     scripted: Any,
     endpoint: Callable[..., Endpoint],
     tools: Any,
-    tiny: Path,
-    untrained: Path,
+    checkpoints: dict[str, Path],
     reward_folder: Path,
     test_file: Path,
     tmp_path: Path,
@@ -103,31 +150,28 @@ def test_an_ablation_is_one_table_and_one_plot(
         return str(tools["verdict"](garbled(second) - garbled(first)))
 
     scripted.script = reader
-    models = [
-        options.Contestant(name="full", path=tiny, temperature=0.7, max_new_tokens=24),
-        options.Contestant(name="base", path=untrained, temperature=0.7, without="SFT", max_new_tokens=24),
-        options.Contestant(name="hot", path=tiny, temperature=3.0, without="cool decoding", max_new_tokens=24),
-    ]
-    results = evaluate(
-        options.EvaluationRecipe(
-            output=tmp_path / "ablation",
-            models=models,
-            baselines=("full",),
-            tests=[options.TestSet(name="cm", path=test_file)],
-            judges=(
-                options.LlmJudge(name="reader", endpoint=endpoint("reader")),
-                options.RewardJudge(path=reward_folder),
-            ),
-        )
+    lacks = {"full": None, "no-pretraining": "pre-training", "no-multi": "SFT: multi-turn", "no-rlhf": "RLHF"}
+    recipe = options.EvaluationRecipe(
+        output=tmp_path / "ablation",
+        models=[
+            options.Contestant(name=name, path=path, without=lacks[name], temperature=0.7, max_new_tokens=24)
+            for name, path in checkpoints.items()
+        ],
+        baselines=("full",),
+        tests=[options.TestSet(name="cm", path=test_file)],
+        judges=(
+            options.LlmJudge(name="reader", endpoint=endpoint("reader")),
+            options.RewardJudge(path=reward_folder),
+        ),
     )
-    assert [(row.without, row.baseline) for row in results.ablation] == [("SFT", "full"), ("cool decoding", "full")]
+    results = evaluate(recipe)
+    assert [row.without for row in results.ablation] == ["pre-training", "SFT: multi-turn", "RLHF"]
     for row in results.ablation:
         overall = {cell.judge: cell for cell in row.cells if cell.axis == "overall"}
         assert overall.keys() == {"reader", "reward"}
-        assert overall["reader"].win_rate_interval[1] < 50  # what it never learnt, it does worse
-        assert overall["reward"].win + overall["reward"].tie + overall["reward"].loss == 100
-    strengths = {one.model: one.strength for one in results.strengths if (one.judge, one.axis) == ("reader", "overall")}
-    assert max(strengths, key=lambda name: strengths[name]) == "full"
+        assert all(cell.win + cell.tie + cell.loss == 100 for cell in row.cells)
+    without_pretraining = results.ablation[0].cells[0]
+    assert without_pretraining.win_rate_interval[1] < 50  # it writes worse Chinese
 
     page = chromium.new_page()
     faults: list[str] = []
@@ -135,7 +179,7 @@ def test_an_ablation_is_one_table_and_one_plot(
     page.route("**/*", lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort())
     page.goto((tmp_path / "ablation/report.html").as_uri())
     section = page.locator("section", has=page.locator("h2", has_text="消融"))
-    assert section.locator("tbody tr").count() == 4
+    assert section.locator("tbody tr").count() == 6
     assert section.locator(".plotly .scatterlayer").count() == 1
     for width in (390, 820, 1440):
         page.set_viewport_size({"width": width, "height": 900})
