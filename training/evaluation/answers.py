@@ -15,16 +15,18 @@ from training.evaluation.items import Item
 from training.evaluation.recipe import Contestant, EvaluationRecipe
 from training.evaluation.store import Store, key_of
 
-EMPTY, CUT = "empty", "cut"
+EMPTY, CUT, PROMPT_CUT = "empty", "cut", "prompt_cut"
 MISSING = "missing"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One model's answer to one item. `fault` says why there is none; `cut` is one that did not end by itself."""
+    """One model's answer to one item. `fault` says why there is none; `cut` is one that did not end by itself,
+    `prompt_cut` one to a prompt that lost its oldest words."""
 
     text: str = ""
     fault: str | None = None
     cut: bool = False
+    prompt_cut: bool = False
 
 
 Answers = dict[str, dict[str, Answer]]
@@ -93,8 +95,11 @@ def _drawn(
     model = LocalModel(contestant, recipe)
     for start in range(0, len(items), recipe.batch_size):
         batch = items[start : start + recipe.batch_size]
-        texts = model.answer([item.prompt.messages for item in batch], [keys[item.id] for item in batch])
-        yield {item.id: _answer(text, cut=cut) for item, (text, cut) in zip(batch, texts, strict=True)}
+        said = model.answer([item.prompt.messages for item in batch], [keys[item.id] for item in batch])
+        yield {
+            item.id: _answer(one.text, cut=one.cut, prompt_cut=one.prompt_cut)
+            for item, one in zip(batch, said, strict=True)
+        }
 
 
 def _asked(contestant: Contestant, items: Sequence[Item], keys: Mapping[str, str]) -> Iterator[dict[str, Answer]]:
@@ -126,9 +131,9 @@ def plain(messages: Iterable[Message]) -> list[dict[str, str]]:
     return [{"role": message.role, "content": message.content} for message in messages]
 
 
-def _answer(text: str, *, cut: bool) -> Answer:
+def _answer(text: str, *, cut: bool, prompt_cut: bool = False) -> Answer:
     text = text.strip()
-    return Answer(text=text, cut=cut) if text else Answer(fault=EMPTY, cut=cut)
+    return Answer(text=text, fault=None if text else EMPTY, cut=cut, prompt_cut=prompt_cut)
 
 
 def _shortened(answer: Answer, longest: int) -> Answer:
@@ -138,7 +143,8 @@ def _shortened(answer: Answer, longest: int) -> Answer:
 
 
 def faults(answers: Mapping[str, Answer]) -> dict[str, int]:
-    """How often one model gave no answer, by reason, and how many of its answers were cut."""
+    """How often one model gave no answer, by reason, and how many of its answers, or their prompts, were cut."""
     counts = Counter(answer.fault for answer in answers.values() if answer.fault)
     counts[CUT] = sum(answer.cut and not answer.fault for answer in answers.values())
+    counts[PROMPT_CUT] = sum(answer.prompt_cut for answer in answers.values())
     return {reason: count for reason, count in sorted(counts.items()) if count}

@@ -174,16 +174,17 @@ def _questions(path: Path) -> list[Dialogue]:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Any]]:
-    """Values of a JSON array or of JSON lines with their numbers; lines of a text file as they are."""
+    """Values of a JSON array or of JSON lines with their numbers; lines of a .txt file as they are. One that is None
+    where the file is something else."""
     text = "\n".join(line for _, line in numbered_lines(path) if isinstance(line, str))
+    is_text = path.name.removesuffix(".gz").endswith(".txt")
     try:
         if text.lstrip().startswith("["):
             yield from enumerate(parse_json(text), start=1)
             return
-        is_json = path.name.removesuffix(".gz").endswith((".json", ".jsonl"))
         for number, line in enumerate(text.split("\n"), start=1):
             if line.strip():
-                yield number, parse_json(line) if is_json else line
+                yield number, line if is_text else parse_json(line)
     except BadJsonError:
         yield 0, None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,14 @@ def identity_of(contestant: Contestant) -> list[str]:
     return [*hashes, *([sha256_of(contestant.chat_template)] if contestant.chat_template else [])]
 
 
+class Spoken(NamedTuple):
+    """An answer, whether it was cut, and whether its prompt was."""
+
+    text: str
+    cut: bool
+    prompt_cut: bool
+
+
 class LocalModel:
     """A model that answers as its recipe says."""
 
@@ -42,14 +50,18 @@ class LocalModel:
         self.model, self.tokenizer = load_causal(contestant.path, contestant.chat_template)
         self.config = decoding_config(self.tokenizer, temperature=0, max_new_tokens=contestant.max_new_tokens)
 
-    def answer(self, prompts: Sequence[Sequence[Message]], keys: Sequence[str]) -> list[tuple[str, bool]]:
-        """One answer to each prompt, and whether it was cut. Random numbers depend on the keys alone, so that an answer
-        is the same in whatever batch it is drawn."""
-        coded = [encode_prompt(self.tokenizer, messages, self.limit)[0] for messages in prompts]
+    def answer(self, prompts: Sequence[Sequence[Message]], keys: Sequence[str]) -> list[Spoken]:
+        """One answer to each prompt. Random numbers depend on the keys alone, so that an answer is the same in whatever
+        batch it is drawn."""
+        encoded = [encode_prompt(self.tokenizer, messages, self.limit) for messages in prompts]
+        coded = [tokens for tokens, _ in encoded]
         _, _, new = draw_tokens(self.model, self.tokenizer, coded, self.config, *self._choosers(keys))
         texts = self.tokenizer.batch_decode(new, skip_special_tokens=True)
         ended = (new == self.tokenizer.eos_token_id).any(1).tolist()
-        return [(text.strip(), not stopped) for text, stopped in zip(texts, ended, strict=True)]
+        return [
+            Spoken(text, not stopped, shortened)
+            for text, stopped, (_, shortened) in zip(texts, ended, encoded, strict=True)
+        ]
 
     def _choosers(self, keys: Sequence[str]) -> list[Any]:
         """How tokens are drawn, if they are: as `temperature` and `top_p` say, each from a number of its own."""

@@ -132,6 +132,17 @@ def test_drawn_answers_do_not_depend_on_the_batch(tiny: Path, test_file: Path, t
     assert answers("one", 1) == answers("many", 7)
 
 
+def test_prompts_that_were_cut_are_counted(tiny: Path, test_file: Path, tmp_path: Path) -> None:
+    short = options.EvaluationRecipe(
+        output=tmp_path / "out",
+        models=[options.Contestant(name="m", path=tiny, max_new_tokens=4)],
+        tests=[options.TestSet(name="cm", path=test_file, count=3)],
+        max_prompt_tokens=24,
+    )
+    [model, _] = evaluate(short).measures
+    assert model.faults["prompt_cut"] == 3  # the second turns; the first ones fit
+
+
 def test_an_ablation_is_one_table_and_one_plot(
     scripted: Any,
     endpoint: Callable[..., Endpoint],
