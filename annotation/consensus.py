@@ -33,10 +33,12 @@ def consensus(judgements: Sequence[Tiers], decided: Tiers | None = None) -> Cons
     """
     if decided is not None:
         return Consensus(tiers=_sorted(decided), method=ADJUDICATED, margins=dict.fromkeys(_ordered(decided), 1.0))
+    if len(judgements) == 1:
+        return Consensus(tiers=_sorted(judgements[0]), method=SINGLE, margins=margins_of(judgements))
     votes = count_votes(judgements)
     majorities = {pair: votes[pair] - votes[pair[::-1]] for pair in votes if votes[pair] > votes[pair[::-1]]}
-    method = RANKED_PAIRS if len(judgements) > 1 else SINGLE
-    return Consensus(tiers=ordered_by(ids_of(judgements), majorities), method=method, margins=margins_of(judgements))
+    tiers = ordered_by(ids_of(judgements), majorities)
+    return Consensus(tiers=tiers, method=RANKED_PAIRS, margins=margins_of(judgements))
 
 
 def margins_of(judgements: Sequence[Tiers]) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ import pyarrow.parquet as pq
 from annotation.consensus import Votes, count_votes
 from corpus.records import Judgement, Message, Preference, RankedPrompt, Split, Tiers, make_id
 from foundation.jsonl import write_records
+from foundation.progress import track
 
 RANKINGS, PREFERENCES, IMPLICIT, UNPAIRED = "rankings.jsonl", "preferences.jsonl", "implicit.jsonl", "unpaired.jsonl"
 OPENRLHF: dict[Split, str] = {"train": "openrlhf-train.jsonl", "test": "openrlhf-test.jsonl"}
+BATCH = 5_000
 RANKINGS_TABLE, PREFERENCES_TABLE = "rankings.parquet", "preferences.parquet"
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -100,19 +102,23 @@ class OpenRlhf(msgspec.Struct, kw_only=True):
 
 def write_forms(folder: Path, rankings: Sequence[RankedPrompt], preferences: Sequence[Preference]) -> None:
     """Write every form of the same preferences into `folder`."""
-    write_records(folder / RANKINGS, rankings)
-    write_records(folder / PREFERENCES, preferences)
-    write_records(folder / IMPLICIT, map(_implicit, preferences))
-    write_records(folder / UNPAIRED, (row for ranked in rankings for row in unpaired_of(ranked)))
+    write_records(folder / RANKINGS, track(rankings, RANKINGS))
+    write_records(folder / PREFERENCES, track(preferences, PREFERENCES))
+    write_records(folder / IMPLICIT, map(_implicit, track(preferences, IMPLICIT)))
+    write_records(folder / UNPAIRED, (row for ranked in track(rankings, UNPAIRED) for row in unpaired_of(ranked)))
     for split, name in OPENRLHF.items():
         write_records(folder / name, (_openrlhf(pair) for pair in preferences if pair.split == split))
-    write_table(folder / RANKINGS_TABLE, RANKED, map(_flat, rankings))
-    write_table(folder / PREFERENCES_TABLE, PAIRED, map(msgspec.to_builtins, preferences))
+    write_table(folder / RANKINGS_TABLE, RANKED, map(_flat, track(rankings, RANKINGS_TABLE)))
+    plain = map(msgspec.to_builtins, track(preferences, PREFERENCES_TABLE))
+    write_table(folder / PREFERENCES_TABLE, PAIRED, plain)
 
 
 def write_table(path: Path, columns: Sequence[tuple[str, Any]], rows: Iterable[dict[str, Any]]) -> None:
-    """Write rows as Parquet."""
-    pq.write_table(pa.Table.from_pylist(list(rows), pa.schema(columns)), path, compression="zstd")
+    """Write rows as Parquet, `BATCH` in memory at a time."""
+    schema, left = pa.schema(columns), iter(rows)
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        while batch := list(islice(left, BATCH)):
+            writer.write_table(pa.Table.from_pylist(batch, schema))
 
 
 def pairs_of(row: RankedPrompt) -> Iterator[Preference]:

@@ -25,6 +25,7 @@ from annotation.errors import InvalidError
 from annotation.judgements import JudgedTask
 from annotation.plackett_luce import Posterior, fit
 from corpus.records import Consensus, Dimension, Tiers
+from foundation.progress import track
 
 Method = Literal["ranked_pairs", "borda", "plackett_luce"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -68,9 +69,9 @@ def campaign_consensus(
 def consensuses(prompts: Sequence[Orders], method: Method) -> list[Consensus]:
     """The consensus of each prompt (expert to tiers) in one dimension."""
     if method == "ranked_pairs":
-        return [consensus(list(prompt.values())) for prompt in prompts]
+        return [consensus(list(prompt.values())) for prompt in track(prompts, "consensus")]
     if method == "borda":
-        return [_agreed(prompt, borda(list(prompt.values())), method) for prompt in prompts]
+        return [_agreed(prompt, borda(list(prompt.values())), method) for prompt in track(prompts, "consensus")]
     posteriors = fit(prompts).posteriors
     return [_agreed(prompt, credible(each), method) for prompt, each in zip(prompts, posteriors, strict=True)]
 

@@ -46,13 +46,12 @@ def _task(task: Mapping[str, Any], line: int) -> Iterator[Row]:
 def _ranked(data: Mapping[str, Any], annotation: Mapping[str, Any], line: int) -> Ranked:
     if annotation.get("was_cancelled"):
         raise UnusableError("this task was skipped there")
-    question = next((data[name] for name in QUESTIONS if isinstance(data.get(name), str)), None)
     seconds = annotation.get("lead_time")
     return Ranked(
         line=line,
         expert=_who(annotation.get("completed_by")),
         prompt_id=str(data["prompt_id"]) if data.get("prompt_id") is not None else None,
-        turns=[question] if question is not None else [],
+        turns=_turns(data),
         orders=_orders(annotation.get("result")),
         answers=_answers(data),
         seconds=float(seconds) if isinstance(seconds, int | float) and seconds >= 0 else 0.0,
@@ -67,13 +66,22 @@ def _who(completed_by: Any) -> str | None:
     return None if completed_by is None else str(completed_by)
 
 
+def _turns(data: Mapping[str, Any]) -> list[str]:
+    """The dialogue as a list of objects with a speaker and text, or else the question alone."""
+    for value in data.values():
+        if isinstance(value, list) and value and all(isinstance(turn, Mapping) and "id" not in turn for turn in value):
+            return [str(turn.get("text", "")) for turn in value]
+    return [data[name] for name in QUESTIONS if isinstance(data.get(name), str)][:1]
+
+
 def _answers(data: Mapping[str, Any]) -> dict[str, str]:
-    """The words of all items in the task's lists, by their ids."""
+    """The words of all items in the task's lists, by their ids; an item's body goes before its title."""
     items = [item for value in data.values() if isinstance(value, list) for item in value if isinstance(item, Mapping)]
     return {
-        str(item["id"]): next((item[name] for name in WORDS if isinstance(item.get(name), str)), "")
+        str(item["id"]): item[name]
+        for name in reversed(WORDS)
         for item in items
-        if "id" in item
+        if "id" in item and isinstance(item.get(name), str)
     }
 
 

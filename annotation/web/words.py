@@ -61,6 +61,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "task_number": ("题号", "Task"),
     "why": ("原因", "Why"),
     "nav_people": ("人员", "People"),
+    "only_if_several": ("仅在有多个版本时填写", "only where there are several"),
     "nav_audit": ("操作记录", "Audit log"),
     "account": ("我的账户", "My account"),
     "by_provider": ("用机构统一身份登录", "Log in with your institution"),

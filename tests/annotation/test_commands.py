@@ -23,6 +23,7 @@ from annotation.invitations import accept
 from corpus.records import RankedPrompt
 from foundation.cli import run
 from foundation.jsonl import read_records, write_records
+from foundation.rejects import Reject
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -228,3 +229,43 @@ def test_what_cannot_be_done_is_said_with_status_2(command, tmp_path, line, mess
     assert message in err
     assert "Traceback" not in err
     assert not (tmp_path / "release").exists()
+
+
+def test_rankings_of_another_tool_by_command(command, tmp_path, made):
+    command("user add 李医生 --password-stdin", stdin="a long enough password\n")
+    command(f"{CREATE} --experts 李医生 --repeats 0")
+    answers = [{"value": f"o-p-00-{k}", "rank": rank} for k, rank in enumerate((3, 1, 1, 2))]
+    rows = [
+        {"id": prompt, "fields": {}, "responses": {"overall": [{"value": answers, "user_id": "9e2c"}]}}
+        for prompt in ("p-00", "p-09")
+    ]
+    write_records(tmp_path / "argilla.jsonl", rows)
+    status, out, error = command("rank import argilla.jsonl --as 9e2c=李医生 --rejects refused.jsonl")
+    assert (status, out) == (1, "1 rankings imported, 0 were there already, 1 refused\n")
+    assert error == "argilla.jsonl:2: no prompt of this campaign has this id or these words\n"
+    (reject,) = read_records(tmp_path / "refused.jsonl", Reject)
+    assert (reject.file, reject.line) == ("argilla.jsonl", 2)
+    status, out, error = command("export --out release --test-share 0")
+    assert status == 0
+    assert "ranked by one expert alone" in error
+    (row,) = read_records(tmp_path / "release" / "rankings.jsonl", RankedPrompt)
+    assert row.judgements[0].tiers == [["o-p-00-1", "o-p-00-2"], ["o-p-00-3"], ["o-p-00-0"]]
+    assert row.judgements[0].origin == "argilla argilla.jsonl:1"
+
+
+def test_an_adaptive_campaign_consent_and_a_method_by_command(command, tmp_path):
+    status, out, _ = command(f"{CREATE} --experts simulated --overlap 6 --adaptive --min-overlap 3 --repeats 0")
+    assert (status, out) == (0, "campaign ranking: 5 tasks, 15 assignments to 6 experts\n")
+    status, out, _ = command("rank simulate --truth truth.jsonl --seed 1")
+    assert status == 0
+    assert 15 < int(out.split()[0]) <= 30
+    assert command("consent withdraw dialogue d-02 --note letter")[:2] == (0, "consent of dialogue d-02 is withdrawn\n")
+    assert "withdrawn dialogue d-02  letter" in command("consent list")[1]
+    status, _, error = command("consent withdraw dialogue d-99")
+    assert (status, "no dialogue of this name" in error) == (2, True)
+    status, _, error = command("export --out release --method plackett_luce")
+    assert (status, "1 prompts are left out" in error) == (0, True)
+    assert "p-02" not in {row.prompt_id for row in read_records(tmp_path / "release" / "rankings.jsonl", RankedPrompt)}
+    status, _, error = command("export --out other --method schulze")
+    assert (status, "ranked_pairs, borda, plackett_luce" in error) == (2, True)
+    assert not (tmp_path / "other").exists()

@@ -294,6 +294,25 @@ def test_label_studio_orders_and_buckets(quick, campaign, tmp_path):
         assert set(session.scalars(select(Submission.seconds))) == {12.5}
 
 
+def test_a_project_of_our_own_comes_back_from_label_studios_export(quick, campaign, made, tmp_path):
+    """As `annotation/label_studio` sends it: opaque labels, boards with columns, the dialogue as its turns."""
+    from annotation.label_studio.interface import bucket, task_data
+
+    rows = []
+    for prompt in made.prompts(2):
+        answers = [(f"label-{k}", text) for k, text in enumerate(TEXTS)]
+        data = task_data("key", prompt.messages, prompt.facts, answers, "zh")
+        board = {"_": [], bucket("overall", 1): ["label-3"], bucket("overall", 3): ["label-0", "label-2"]}
+        board |= {bucket("overall", 4): ["label-1"], bucket("overall", 2): []}
+        result = [{"from_name": "overall", "to_name": "cards_overall", "type": "ranker", "value": {"ranker": board}}]
+        rows.append({"id": 1, "data": data, "annotations": [{"completed_by": 3, "result": result, "lead_time": 4}]})
+    done = brought(quick, campaign, written(tmp_path / "ours.json", rows))
+    assert done.refused == []
+    assert stored(quick, campaign) == {
+        (f"p-{n:02}", LI): [[f"o-p-{n:02}-3"], [f"o-p-{n:02}-0", f"o-p-{n:02}-2"], [f"o-p-{n:02}-1"]] for n in (0, 1)
+    }
+
+
 # All of them
 
 

@@ -11,6 +11,7 @@ from annotation import worker
 from annotation.base import now
 from annotation.data_folder import DataFolder
 from annotation.errors import ConflictError, InvalidError, NotFoundError
+from annotation.exports import export
 from annotation.jobs import (
     MOST_ATTEMPTS,
     cancel,
@@ -27,7 +28,7 @@ from annotation.jobs import (
     submit,
 )
 from annotation.models import AuditEntry, Job
-from annotation.orders import Build, Deduplicate, Export, Import, Match
+from annotation.orders import RELEASED, Build, Deduplicate, Export, Import, Match
 from annotation.simulation import simulate
 from foundation.jsonl import write_records
 from foundation.manifest import read_manifest
@@ -125,6 +126,21 @@ def test_an_export_job_leaves_a_release(database, data, made):
     assert (job.state, job.result["folder"]) == ("done", f"releases/{job_id}")
     assert read_manifest(data.root / job.result["folder"]).counts["prompts"] == 3
     assert worker.work(database, data=data.root, once=True) == 0
+
+
+def test_an_export_job_writes_what_the_command_writes(database, data, made, tmp_path):
+    with database.write() as session:
+        campaign = made.campaign(session, prompts=3)
+        simulate(session, campaign, seed=1)
+        export(session, campaign, tmp_path / "release", seed=1, method="borda")
+    job_id = queued(database, data, Export(campaign=campaign.name, seed=1, method="borda", guideline_version=""))
+    worker.work(database, data=data.root, once=True)
+    names = sorted(path.name for path in (tmp_path / "release").iterdir())
+    assert names == sorted(RELEASED)
+    folder = data.root / "releases" / str(job_id)
+    assert [(folder / name).read_bytes() for name in names] == [
+        (tmp_path / "release" / name).read_bytes() for name in names
+    ]
 
 
 def test_what_a_person_must_mend_fails_at_once_and_says_why(database, data, made):
