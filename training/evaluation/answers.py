@@ -35,15 +35,13 @@ Answers = dict[str, dict[str, Answer]]
 def collect_answers(recipe: EvaluationRecipe, items: Sequence[Item], store: Store[Answer]) -> Answers:
     """By model and prompt id. What was drawn under the same conditions before is taken from the store; faults that may
     pass are not kept there, so that the next run asks again."""
-    answers: Answers = {}
-    with progress("answers", len(items) * len(recipe.models)) as bar:
-        for contestant in recipe.models:
-            found: dict[str, Answer] = {}
-            for prompt_id, answer in _of(contestant, recipe, items, store):
-                found[prompt_id] = _shortened(answer, recipe.longest_answer)
-                bar.advance()
-            answers[contestant.name] = found
-    return answers
+    return {
+        contestant.name: {
+            prompt_id: _shortened(answer, recipe.longest_answer)
+            for prompt_id, answer in _of(contestant, recipe, items, store)
+        }
+        for contestant in recipe.models
+    }
 
 
 def output_id(item: Item, model: str) -> str:
@@ -92,14 +90,16 @@ def _drawn(
     """Answers of a local model, a batch at a time."""
     from training.evaluation.local import LocalModel
 
-    model = LocalModel(contestant, recipe)
-    for start in range(0, len(items), recipe.batch_size):
-        batch = items[start : start + recipe.batch_size]
-        said = model.answer([item.prompt.messages for item in batch], [keys[item.id] for item in batch])
-        yield {
-            item.id: _answer(one.text, cut=one.cut, prompt_cut=one.prompt_cut)
-            for item, one in zip(batch, said, strict=True)
-        }
+    with progress(f"answers of {contestant.name}", len(items)) as bar:
+        model = LocalModel(contestant, recipe)
+        for start in range(0, len(items), recipe.batch_size):
+            batch = items[start : start + recipe.batch_size]
+            said = model.answer([item.prompt.messages for item in batch], [keys[item.id] for item in batch])
+            yield {
+                item.id: _answer(one.text, cut=one.cut, prompt_cut=one.prompt_cut)
+                for item, one in zip(batch, said, strict=True)
+            }
+            bar.advance(len(batch))
 
 
 def _asked(contestant: Contestant, items: Sequence[Item], keys: Mapping[str, str]) -> Iterator[dict[str, Answer]]:

@@ -39,7 +39,7 @@ def campaign_items(judge: ExpertJudge, items: Sequence[Item], seed: int) -> list
     chosen: set[str] = set()
     for test in dict.fromkeys(item.test for item in items):
         ids = [item.id for item in items if item.test == test]
-        chosen |= draw({"": ids}, judge.count or len(ids), seed)
+        chosen |= draw({"": ids}, {"": judge.count or len(ids)}, seed)
     return [item for item in items if item.id in chosen]
 
 

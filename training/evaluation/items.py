@@ -12,9 +12,9 @@ import msgspec
 from corpus.importing import import_files
 from corpus.readers.rows import KNOWN_COLUMNS
 from corpus.records import Dialogue, Message, Meta, Prompt, make_id
-from corpus.sampling import draw
+from corpus.sampling import draw, shares_of
 from corpus.sets import KIND, VERSION_KIND, Plan, SetWriter, read_dialogues, run_step
-from corpus.turns import asks
+from corpus.turns import asking_turns
 from foundation.errors import ZhongjingError
 from foundation.files import existing_file
 from foundation.jsonl import BadJsonError, parse_json
@@ -79,7 +79,7 @@ def load_test(test: TestSet, folder: Path, seed: int) -> Loaded:
         if read_manifest(test.path).kind not in (KIND, VERSION_KIND):
             raise ZhongjingError("this folder holds no dialogues", where=test.path)
         return _of_dialogues(test, test.path, seed)
-    if _holds_prompts(existing_file(test.path)):
+    if holds(test.path, Prompt):
         return _of_prompts(test, folder, seed)
     questions = _questions(test.path)
     if questions:
@@ -93,12 +93,13 @@ def _of_dialogues(test: TestSet, folder: Path, seed: int, unread: int = 0) -> Lo
     total, departments, ends = 0, defaultdict[str, list[str]](list), dict[str, list[int]]()
     for dialogue in read_dialogues(folder):
         total += 1
-        if found := list(_ends(dialogue.messages, test.kind)):
+        if found := _ends(dialogue.messages, test.kind):
             ends[dialogue.id] = found
             departments[dialogue.department or ""].append(dialogue.id)
     if not ends:
         raise ZhongjingError("no patient asks anything in this test set", where=test.path)
-    chosen = draw(departments, test.count or total, seed)
+    sizes = {name: len(ids) for name, ids in departments.items()}
+    chosen = draw(departments, shares_of(sizes, test.count or total), seed)
     items = [
         _item(test, dialogue, end)
         for dialogue in read_dialogues(folder)
@@ -112,7 +113,7 @@ def _of_dialogues(test: TestSet, folder: Path, seed: int, unread: int = 0) -> Lo
 def _of_prompts(test: TestSet, folder: Path, seed: int) -> Loaded:
     prompts = read_prompts(test.path)
     _write(test.path, folder, [_dialogue(prompt, test.path, line) for line, prompt in enumerate(prompts, start=1)])
-    chosen = draw({"": [prompt.prompt_id for prompt in prompts]}, test.count or len(prompts), seed)
+    chosen = draw({"": [prompt.prompt_id for prompt in prompts]}, {"": test.count or len(prompts)}, seed)
     items = [
         Item(test=test.name, kind=test.kind, prompt=prompt, row=prompt.prompt_id)
         for prompt in prompts
@@ -121,11 +122,11 @@ def _of_prompts(test: TestSet, folder: Path, seed: int) -> Loaded:
     return Loaded(test=test, folder=folder, items=items, undrawn=len(prompts) - len(items))
 
 
-def _ends(messages: Sequence[Message], kind: Kind) -> Iterator[int]:
+def _ends(messages: Sequence[Message], kind: Kind) -> list[int]:
     """How many messages to keep, for each item of a dialogue."""
-    patient = [place for place, message in enumerate(messages) if message.role == "user"]
-    asking = patient[:1] if kind != "multi-turn" else [place for place in patient if asks(messages[place].content)]
-    return (place + 1 for place in asking)
+    if kind == "multi-turn":
+        return [place + 1 for place, asks in enumerate(asking_turns(messages)) if asks]
+    return [place + 1 for place, message in enumerate(messages) if message.role == "user"][:1]
 
 
 def _item(test: TestSet, dialogue: Dialogue, end: int) -> Item:
@@ -147,11 +148,12 @@ def _dialogue(prompt: Prompt, path: Path, line: int) -> Dialogue:
     return Dialogue(id=prompt.prompt_id, messages=[*prompt.messages, *reply], source=path.stem, meta=meta)
 
 
-def _holds_prompts(path: Path) -> bool:
-    with open_bytes(path) as stream:
+def holds(path: Path, kind: type[msgspec.Struct]) -> bool:
+    """Whether a file is JSON lines of our own, of this kind, by its first line."""
+    with open_bytes(existing_file(path)) as stream:
         first = next((line for line in stream if line.strip()), b"")
     try:
-        msgspec.json.decode(first, type=Prompt)
+        msgspec.json.decode(first, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
     return True

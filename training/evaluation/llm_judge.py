@@ -19,6 +19,7 @@ from training.evaluation.verdicts import Match, Verdict, agreed, judgeable, swap
 NONSENSE = "nonsense"
 SPEAKERS = {"user": "患者", "assistant": "医生", "system": "系统"}
 CUT = "……（以下略）"
+HEADINGS = str.maketrans("【】", "〔〕")
 
 Chat = list[dict[str, str]]
 
@@ -47,7 +48,8 @@ def judge_pairs(
     A pair of which one order failed has no verdict. An endpoint that cannot be reached at all ends the run.
     """
     able, verdicts = judgeable(judge.name, every, list(rubric.axes))
-    asked = {(place, turned): _chat(judge, rubric, able[place], turned) for place, turned in _orders(len(able))}
+    rules = rubric.text()
+    asked = {(place, turned): _chat(judge, rules, able[place], turned) for place, turned in _orders(len(able))}
     keys = {order: key_of(_identity(judge), chat) for order, chat in asked.items()}
     readings = {order: reading for order, key in keys.items() if (reading := store.found(key)) is not None}
     missing = [order for order in asked if order not in readings]
@@ -114,7 +116,7 @@ def _verdict(judge: LlmJudge, rubric: Rubric, match: Match, straight: Reading, t
     return match.verdict(judge.name, agreed(orders), orders=orders)
 
 
-def _chat(judge: LlmJudge, rubric: Rubric, match: Match, turned: bool) -> Chat:
+def _chat(judge: LlmJudge, rules: str, match: Match, turned: bool) -> Chat:
     """The rubric, the conversation and both answers, one of the models first."""
     texts = [match.first.text, match.second.text]
     first, second = (_shown(text, judge.longest_answer) for text in (texts[::-1] if turned else texts))
@@ -123,7 +125,7 @@ def _chat(judge: LlmJudge, rubric: Rubric, match: Match, turned: bool) -> Chat:
         f"【回答{FIRST}】\n{first}",
         f"【回答{SECOND}】\n{second}",
     ]
-    return [{"role": "system", "content": rubric.text()}, {"role": "user", "content": "\n\n".join(parts)}]
+    return [{"role": "system", "content": rules}, {"role": "user", "content": "\n\n".join(parts)}]
 
 
 def conversation(messages: Sequence[Message]) -> str:
@@ -132,6 +134,8 @@ def conversation(messages: Sequence[Message]) -> str:
 
 
 def _shown(text: str, longest: int) -> str:
+    """An answer that cannot pass for one of our own headings, no longer than so."""
+    text = text.translate(HEADINGS)
     return text if len(text) <= longest else text[:longest] + CUT
 
 

@@ -6,18 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import msgspec
-
 from corpus.importing import import_files
 from corpus.records import Message, ModelOutput
 from corpus.sets import read_dialogues
 from foundation.cli import warn
 from foundation.errors import ZhongjingError
-from foundation.files import existing_file
 from foundation.jsonl import read_records
-from foundation.text import open_bytes
 from training.evaluation.answers import EMPTY, MISSING, Answer
-from training.evaluation.items import Item
+from training.evaluation.items import Item, holds
 
 Turns = tuple[str, ...]
 
@@ -29,7 +25,7 @@ def read_answers(path: Path, name: str, items: Sequence[Item]) -> Iterator[tuple
     `outputs.jsonl` goes by prompt id. Other files hold dialogues: an item is answered by the doctor's turn that follows
     the very same turns there, or, where the file has no history, the same question.
     """
-    texts = _of_outputs(path, name) if _holds_outputs(existing_file(path)) else _of_dialogues(path, items)
+    texts = _of_outputs(path, name) if holds(path, ModelOutput) else _of_dialogues(path, items)
     if texts.keys().isdisjoint(item.id for item in items):
         raise ZhongjingError(
             f"nothing in this file answers a prompt of the test sets, for {name}",
@@ -39,16 +35,6 @@ def read_answers(path: Path, name: str, items: Sequence[Item]) -> Iterator[tuple
     for item in items:
         text = texts.get(item.id)
         yield item.id, Answer(text=text) if text else Answer(fault=MISSING if text is None else EMPTY)
-
-
-def _holds_outputs(path: Path) -> bool:
-    with open_bytes(path) as stream:
-        first = next((line for line in stream if line.strip()), b"")
-    try:
-        msgspec.json.decode(first, type=ModelOutput)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return False
-    return True
 
 
 def _of_outputs(path: Path, name: str) -> dict[str, str]:
