@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import create_engine, make_url, select, text
 from sqlalchemy.orm import Session, selectinload
 
@@ -32,6 +32,8 @@ from corpus.versions import freeze
 from foundation.jsonl import write_records
 
 NUMBERS = count()
+PATIENCE = 30_000
+expect.set_options(timeout=PATIENCE)
 WIDTHS = {390: 844, 820: 1180, 1440: 900}
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
@@ -187,7 +189,7 @@ class Desk:
         """A logged-in browser; a script error or a breach of the content policy fails the test."""
         viewport = {"width": width, "height": height}
         context = self.chromium.new_context(viewport=viewport, base_url=self.address, **options)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(PATIENCE)
         with self.database.write() as session:
             token = log_in(session, self.expert_id)
         context.add_cookies([{"name": "zhongjing_login", "value": token, "url": self.address}])

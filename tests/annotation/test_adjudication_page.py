@@ -194,4 +194,7 @@ def test_no_barrier_for_a_senior_at_any_width_by_day_or_night(senior, looks_righ
         tray = page.locator("#tray").bounding_box()
         assert tray["y"] + tray["height"] <= 901
         page.goto("/language/en?next=/adjudicate")
-        expect(page.get_by_role("heading", name="Adjudication")).to_be_visible()
+        page.get_by_role("link", name="Start deciding").click()
+        page.wait_for_selector("#order li")
+        for part in (".views", ".tray", ".why", ".where h1"):
+            assert not re.search("[\u4e00-\u9fff]", page.locator(part).inner_text())

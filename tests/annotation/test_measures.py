@@ -122,6 +122,20 @@ def test_the_interval_of_alpha_is_the_jackknifes():
     assert (few.low, few.high) == (None, None)
 
 
+def test_the_interval_of_alpha_holds_what_it_promises():
+    """95 % of 95 % intervals from twenty prompts hold the alpha of a hundred thousand."""
+    rng = np.random.default_rng(1)
+
+    def rankings(prompts):
+        noise = rng.normal(size=(4, prompts, 4)) * np.array([1.0, 1.0, 1.3, 1.6])[:, None, None]
+        seen = rng.normal(size=(1, prompts, 4)) + noise
+        return seen.argsort(axis=-1).argsort(axis=-1).astype(np.int8)
+
+    truth = krippendorff_alpha(rankings(100_000)).value
+    found = [krippendorff_alpha(rankings(20)) for _ in range(400)]
+    assert 0.92 < np.mean([one.low <= truth <= one.high for one in found]) < 0.98
+
+
 @settings(deadline=None)
 @given(panels(experts=(2, 2)))
 def test_pairs_ordered_alike_are_counted_one_by_one(levels):
