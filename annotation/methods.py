@@ -7,8 +7,10 @@ contradict. A method can leave a preference out, it cannot invent one.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import permutations
+from itertools import combinations, permutations, product
 from typing import Literal, get_args
+
+import msgspec
 
 from annotation.consensus import (
     SINGLE,
@@ -29,7 +31,7 @@ from foundation.progress import track
 
 Method = Literal["ranked_pairs", "borda", "plackett_luce"]
 METHODS: tuple[Method, ...] = get_args(Method)
-CREDIBLE = 0.8
+CREDIBLE, DECIMALS = 0.8, 4
 
 Orders = Mapping[str, Tiers]
 
@@ -73,7 +75,7 @@ def consensuses(prompts: Sequence[Orders], method: Method) -> list[Consensus]:
     if method == "borda":
         return [_agreed(prompt, borda(list(prompt.values())), method) for prompt in track(prompts, "consensus")]
     posteriors = fit(prompts).posteriors
-    return [_agreed(prompt, credible(each), method) for prompt, each in zip(prompts, posteriors, strict=True)]
+    return [_believed(prompt, each) for prompt, each in zip(prompts, posteriors, strict=True)]
 
 
 def borda(judgements: Sequence[Tiers]) -> Tiers:
@@ -90,6 +92,13 @@ def credible(posterior: Posterior) -> Tiers:
     """Answers as far as one is better than another with a probability of `CREDIBLE`; the others tie."""
     chances = {pair: posterior.chance(*pair) for pair in permutations(posterior.ids, 2)}
     return ordered_by(posterior.ids, {pair: chance for pair, chance in chances.items() if chance >= CREDIBLE})
+
+
+def _believed(prompt: Orders, posterior: Posterior) -> Consensus:
+    tiers = credible(posterior)
+    pairs = [pair for upper, lower in combinations(tiers, 2) for pair in product(upper, lower)]
+    chances = {f"{a}>{b}": round(posterior.chance(a, b), DECIMALS) for a, b in sorted(pairs)}
+    return msgspec.structs.replace(_agreed(prompt, tiers, "plackett_luce"), chances=chances)
 
 
 def _agreed(prompt: Orders, tiers: Tiers, method: Method) -> Consensus:

@@ -179,13 +179,15 @@ class Consensus(_Record):
     """The order the judgements add up to. `margins` maps ``better>worse`` to (wins - losses) / judgements.
 
     Where several dimensions were asked for, `dimensions` holds the consensus of each, and `deciding` says by which of
-    them a pair's margin is: the first, by priority, whose votes do not tie.
+    them a pair's margin is: the first, by priority, whose votes do not tie. `chances`, of a method that gives them, are
+    the probabilities that the first of an ordered pair is better.
     """
 
     tiers: Tiers
     method: str
     margins: dict[str, float]
     deciding: dict[str, Dimension] = {}
+    chances: dict[str, float] = {}
     dimensions: dict[Dimension, Consensus] = {}
 
 

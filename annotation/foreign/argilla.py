@@ -1,4 +1,5 @@
-"""Argilla: records as its SDK's `to_json` writes them (versions 1 and 2) or its API gives them.
+"""Argilla: records as its SDK's `to_json` writes them (versions 1 and 2), as its API gives them, or with fields and
+responses in columns, as `to_datasets` leaves them.
 
 An order that the SDK of version 2 exports is a bare list: ties that its page let somebody make are lost before we see
 the file. Ranks, where there are any, are read with their ties.
@@ -10,11 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from annotation.decisions import DIMENSIONS
-from annotation.foreign.rows import Ranked, Refused, Row, UnusableError, elements, tiers_by_rank
-from corpus.records import Dimension
+from annotation.foreign.rows import Ranked, Refused, Row, UnusableError, by_dimension, elements, tiers_by_rank
 
 FORMAT = "argilla"
+ANSWERS, USERS, STATUS = ".responses", ".responses.users", ".responses.status"
 QUESTIONS = ("prompt", "question", "instruction", "query", "input", "text")
 
 Answered = dict[str, tuple[Any, str | None]]
@@ -22,7 +22,9 @@ Answered = dict[str, tuple[Any, str | None]]
 
 def is_record(value: Any) -> bool:
     """Whether a value is one of Argilla's records."""
-    return isinstance(value, Mapping) and isinstance(value.get("fields"), Mapping) and "responses" in value
+    if not isinstance(value, Mapping):
+        return False
+    return (isinstance(value.get("fields"), Mapping) and "responses" in value) or any(map(_is_answers, value))
 
 
 def read_records(text: str) -> Iterator[Row]:
@@ -33,7 +35,29 @@ def read_records(text: str) -> Iterator[Row]:
         elif not is_record(found[1]):
             yield Refused(found[0], "this is no record of Argilla")
         else:
-            yield from _record(found[1], found[0])
+            yield from _record(_nested(found[1]), found[0])
+
+
+def _is_answers(column: Any) -> bool:
+    return isinstance(column, str) and column.endswith(ANSWERS)
+
+
+def _nested(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A record in columns as one of `to_json`; fields and metadata stand side by side there."""
+    columns = [column for column in record if _is_answers(column)]
+    if not columns or "fields" in record:
+        return record
+    responses = {}
+    for column in columns:
+        name = column.removesuffix(ANSWERS)
+        answers, users = record[column] or [], record.get(name + USERS) or []
+        status = record.get(name + STATUS) or [None] * len(users)
+        responses[name] = [
+            {"value": value, "user_id": user, "status": state}
+            for value, user, state in zip(answers, users, status, strict=False)
+        ]
+    plain = {name: value for name, value in record.items() if "." not in name}
+    return {"id": record.get("id"), "fields": plain, "metadata": plain, "responses": responses}
 
 
 def _record(record: Mapping[str, Any], line: int) -> Iterator[Row]:
@@ -60,7 +84,7 @@ def _ranked(record: Mapping[str, Any], user: str, answered: Answered, line: int)
         expert=user,
         prompt_id=str(named) if named is not None else None,
         turns=[question] if question is not None else [],
-        orders=_by_dimension(orders),
+        orders=by_dimension(orders),
         answers={name: value for name, value in fields.items() if isinstance(value, str)},
         simulated=bool(metadata.get("simulated")),
     )
@@ -97,16 +121,3 @@ def _tiers(value: Any) -> list[list[str]] | None:
             return [[item["value"]] for item in value]
         return tiers_by_rank({item["value"]: item.get("rank") for item in value})
     return None
-
-
-def _by_dimension(orders: Mapping[str, list[list[str]]]) -> dict[Dimension, list[list[str]]]:
-    """Questions named as a dimension are that dimension; a single one of another name is the overall order."""
-    found: dict[Dimension, list[list[str]]] = {name: orders[name] for name in DIMENSIONS if name in orders}  # type: ignore[misc]
-    others = [name for name in orders if name not in DIMENSIONS]
-    if len(others) == 1 and "overall" not in found:
-        found["overall"] = orders[others[0]]
-    elif others:
-        raise UnusableError("several rankings, and which is the overall one is not said")
-    if not found:
-        raise UnusableError("there is no ranking in this answer")
-    return found

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from annotation.decisions import DIMENSIONS
-from annotation.foreign.rows import Ranked, Refused, Row, UnusableError, elements
+from annotation.foreign.rows import Ranked, Refused, Row, UnusableError, by_dimension, elements
 from corpus.records import Dimension
 
 QUESTIONS = ("prompt", "question", "query", "text")
@@ -91,15 +90,7 @@ def _orders(result: Any) -> dict[Dimension, list[list[str]]]:
         for part in (result if isinstance(result, list) else [])
         if isinstance(part, Mapping) and isinstance(part.get("value"), Mapping) and "ranker" in part["value"]
     }
-    if not rankers:
-        raise UnusableError("there is no ranking in this annotation")
-    named: dict[Dimension, list[list[str]]] = {name: rankers[name] for name in DIMENSIONS if name in rankers}  # type: ignore[misc]
-    others = [name for name in rankers if name not in named]
-    if len(others) == 1 and "overall" not in named:
-        named["overall"] = rankers[others[0]]
-    elif others:
-        raise UnusableError("several rankings, and which is the overall one is not said")
-    return named
+    return by_dimension(rankers)
 
 
 def _tiers(ranker: Any) -> list[list[str]]:

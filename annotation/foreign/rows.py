@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -83,6 +83,19 @@ def tiers_by_rank(ranks: Mapping[str, Any]) -> list[list[str]]:
     if any(isinstance(rank, bool) or not isinstance(rank, int | float) for rank in ranks.values()):
         raise UnusableError("an answer without a rank")
     return [sorted(name for name in ranks if ranks[name] == rank) for rank in sorted(set(ranks.values()))]
+
+
+def by_dimension(orders: Mapping[str, list[list[str]]]) -> dict[Dimension, list[list[str]]]:
+    """Questions that are named as a dimension are that dimension; a single one of another name is the overall order."""
+    found = {dimension: orders[dimension] for dimension in get_args(Dimension) if dimension in orders}
+    others = [name for name in orders if name not in found]
+    if len(others) == 1 and "overall" not in found:
+        found["overall"] = orders[others[0]]
+    elif others:
+        raise UnusableError("several rankings, and which is the overall one is not said")
+    if not found:
+        raise UnusableError("there is no ranking in this answer")
+    return found
 
 
 def _lines(text: str) -> Iterator[tuple[int, Any] | Refused]:

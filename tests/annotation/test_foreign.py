@@ -215,6 +215,21 @@ def test_argilla_in_all_its_shapes(quick, campaign, tmp_path):
     }
 
 
+def test_argillas_records_in_columns(quick, campaign, tmp_path):
+    row = {
+        "id": "p-00",
+        "prompt": "…",
+        **{f"response_{k}": text for k, text in enumerate(TEXTS)},
+        "ranking.responses": [ORDER, ORDER[::-1]],
+        "ranking.responses.users": [LI, "王医生"],
+        "ranking.responses.status": ["submitted", "draft"],
+        "ranking.suggestion": None,
+    }
+    done = brought(quick, campaign, written(tmp_path / "a.json", [row]), terms=Terms())
+    assert stored(quick, campaign) == {("p-00", LI): [[f"o-p-00-{k}"] for k in (2, 0, 3, 1)]}
+    assert reasons(done) == [(1, "this answer is draft, not submitted")]
+
+
 def test_what_is_wrong_with_argillas_records_is_said_by_line(quick, campaign, tmp_path):
     draft = [{"user_id": LI, "status": "draft", "values": {"ranking": {"value": ORDER}}}]
     rows = [
@@ -288,7 +303,7 @@ def test_label_studio_orders_and_buckets(quick, campaign, tmp_path):
         "buckets without a number in their name have no order",
         "answers were left unsorted",
         "this task was skipped there",
-        "there is no ranking in this annotation",
+        "there is no ranking in this answer",
     ]
     with quick.read() as session:
         assert set(session.scalars(select(Submission.seconds))) == {12.5}

@@ -260,6 +260,15 @@ def test_equal_votes_are_not_ordered_by_the_fit_either():
         assert all(votes[tuple(pair.split(">"))] > votes[tuple(pair.split(">"))[::-1]] for pair in each.margins)
 
 
+def test_how_sure_the_fit_is_stands_beside_its_order():
+    _, prompts = experts_and_truth(30)
+    for each in consensuses(prompts, "plackett_luce"):
+        level = level_of(each.tiers)
+        assert set(each.chances) == {f"{a}>{b}" for a, b in permutations(level, 2) if level[a] < level[b]}
+        assert set(each.margins) <= set(each.chances)
+        assert all(0 <= chance <= 1 for chance in each.chances.values())
+
+
 def test_prompts_may_have_different_numbers_of_answers():
     _, four = experts_and_truth(20)
     two = [{e: [[n for n in t if n in (A, B)] for t in tiers] for e, tiers in p.items()} for p in four]
