@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import cache
-from itertools import combinations
+from itertools import chain, combinations
 from math import comb, exp, lgamma
 
 from sqlalchemy import select, update
@@ -81,17 +81,20 @@ def assign(session: Session, campaign: Campaign, task: Task, expert: User) -> As
         session.add(Queue(expert_id=expert.id, campaign_id=campaign.id, total=1))
     else:
         session.execute(update(Queue).where(own).values(total=position + 1))
-    output_ids = session.scalars(select(Answer.output_id).where(Answer.task_id == task.id)).all()
     added = Assignment(
         task_id=task.id,
         campaign_id=campaign.id,
         expert_id=expert.id,
         position=position or 0,
-        shown=shuffled(campaign.seed, expert.name, task.prompt_id, output_ids),
+        shown=shuffled(campaign.seed, expert.name, task.prompt_id, _answers(session, task)),
     )
     session.add(added)
     session.flush()
     return added
+
+
+def _answers(session: Session, task: Task) -> Sequence[str]:
+    return session.scalars(select(Answer.output_id).where(Answer.task_id == task.id)).all()
 
 
 def _pending(session: Session, task_id: int) -> bool:
@@ -103,7 +106,8 @@ def _pending(session: Session, task_id: int) -> bool:
 
 def _is_open(session: Session, task: Task, campaign: Campaign) -> bool:
     """Whether fewer experts have ranked it than must, or fewer than may and their votes are uncertain."""
-    judgements = newest_orders(session, task.id)
+    answers = sorted(_answers(session, task))
+    judgements = [tiers for tiers in newest_orders(session, task.id) if sorted(chain(*tiers)) == answers]
     fewest = campaign.min_overlap or campaign.overlap
     if len(judgements) < fewest:
         return True

@@ -13,7 +13,7 @@ from annotation.database import Database
 from annotation.decisions import Queue, Submission
 from annotation.errors import ConflictError, InvalidError
 from annotation.foreign.importing import Terms, import_rankings
-from annotation.foreign.label_tool import undone
+from annotation.foreign.label_tool import read_table, undone
 from annotation.judgements import judged_tasks
 from annotation.models import Assignment
 from annotation.ranking import Decision, submit
@@ -114,6 +114,26 @@ def test_all_24_orders_of_the_tool_come_out_as_they_were_meant(quick, campaign, 
         origins = session.scalars(select(Submission.origin)).all()
         assert sorted(origins)[0] == "rlhf-label-tool output_result.tsv:10"
         assert session.scalar(select(Queue.total).where(Queue.expert_id == 1)) == 24
+
+
+def test_prompts_are_known_by_their_words_where_the_tool_numbered_them(quick, campaign, made, tmp_path):
+    table, _ = tool_files(tmp_path, made, {"p-00": (2, 3, 4, 1), "p-07": (4, 1, 3, 2)})
+    for path in (table, tmp_path / "input_file.json"):
+        path.write_text(path.read_text().replace("p-00", "0").replace("p-07", "1"))
+    assert brought(quick, campaign, table).stored == 2
+    assert {prompt for prompt, _ in stored(quick, campaign)} == {"p-00", "p-07"}
+
+
+def test_earlier_turns_of_the_tool_are_read_as_python_prints_them():
+    rows = [
+        ["id", "query", "history", "rank1", "rank2"],
+        ["7", "然后呢？", "[['咳嗽', '多久了？'], ['三天', '好']]", "b", "a"],
+        ["8", "？", "os.system", "a", "b"],
+    ]
+    text = "".join("\t".join(cells) + "\n" for cells in rows)
+    row, bad = read_table(text, lambda name, turns: ["a", "b"])
+    assert (row.turns, row.orders["overall"]) == (["咳嗽", "多久了？", "三天", "好", "然后呢？"], [["b"], ["a"]])
+    assert (bad.line, bad.reason) == (3, "the column history is no list of turns")
 
 
 def test_the_same_file_again_changes_nothing(quick, campaign, made, tmp_path):

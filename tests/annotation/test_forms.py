@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+import msgspec
 import polars as pl
 import pytest
 from sqlalchemy import select, update
@@ -15,7 +16,7 @@ from annotation.decisions import Ranking, Submission
 from annotation.errors import InvalidError, NotFoundError
 from annotation.exports import export
 from annotation.forms import pairs_of, unpaired_of
-from annotation.guideline import default_guideline, priority_of
+from annotation.guideline import default_guideline, priority_of, read_guideline
 from annotation.models import Assignment, Campaign
 from annotation.people import alter_user
 from annotation.ranking import Decision, submit
@@ -337,6 +338,48 @@ def test_where_a_ranking_was_made_is_in_the_release(quick, made, tmp_path):
 
 def test_the_priority_is_the_order_of_the_rule():
     assert default_guideline().priority == ["safety", "professionalism", "fluency"]
+
+
+def test_another_rule_has_another_priority(quick, made, tmp_path):
+    rule = default_guideline()
+    turned = msgspec.structs.replace(
+        rule,
+        version="turned/1",
+        zh=msgspec.structs.replace(rule.zh, parts=rule.zh.parts[::-1]),
+        en=msgspec.structs.replace(rule.en, parts=rule.en.parts[::-1]),
+    )
+    (tmp_path / "rule.json").write_bytes(msgspec.json.encode(turned))
+    with quick.write() as session:
+        dimensions = ("overall", "safety", "professionalism", "fluency")
+        campaign = ranked(
+            session, made, prompts=2, dimensions=dimensions, guideline=read_guideline(tmp_path / "rule.json")
+        )
+        assert priority_of(session, campaign) == ["fluency", "professionalism", "safety", "overall"]
+        export(session, campaign, tmp_path / "release", seed=4)
+    parameters = json.loads((tmp_path / "release" / "manifest.json").read_text("utf-8"))["parameters"]
+    assert parameters["priority"] == ["fluency", "professionalism", "safety", "overall"]
+    assert parameters["guideline_version"] == "turned/1"
+
+
+def test_a_rule_whose_languages_differ_in_order_is_none(tmp_path):
+    rule = default_guideline()
+    turned = msgspec.structs.replace(rule, en=msgspec.structs.replace(rule.en, parts=rule.en.parts[::-1]))
+    (tmp_path / "rule.json").write_bytes(msgspec.json.encode(turned))
+    with pytest.raises(InvalidError, match="same dimensions in the same order"):
+        read_guideline(tmp_path / "rule.json")
+
+
+def test_the_same_bytes_from_both_databases_with_every_dimension(sqlite_url, postgres_url, made, tmp_path):
+    for name, url in (("one", sqlite_url), ("two", postgres_url)):
+        database = Database(url)
+        with database.write() as session:
+            campaign = ranked(session, made, prompts=6, dimensions=("overall", "safety"), min_overlap=3)
+            export(session, campaign, tmp_path / name, seed=4, method="plackett_luce")
+        database.close()
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert [(tmp_path / "one" / name).read_bytes() for name in files] == [
+        (tmp_path / "two" / name).read_bytes() for name in files
+    ]
 
 
 def test_an_answer_that_wins_and_loses_has_no_label():

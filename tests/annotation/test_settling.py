@@ -14,7 +14,7 @@ from annotation.decisions import GoldOrder, Queue, Repeat
 from annotation.errors import InvalidError
 from annotation.gold import Gold
 from annotation.judgements import judged_tasks
-from annotation.models import Assignment, User
+from annotation.models import Answer, Assignment, User
 from annotation.people import alter_user
 from annotation.queue import next_assignment, progress_of
 from annotation.ranking import Decision, submit
@@ -191,6 +191,21 @@ def test_simulated_experts_go_on_until_all_is_settled(database, made):
         for task in judged_tasks(session, campaign):
             opinions = task.tiers()
             assert len(opinions) == 6 or uncertainty(opinions, 6) <= UNSETTLED
+
+
+def test_orders_of_other_answers_are_no_opinions(database, made):
+    """A task that got another answer half-way is still ranked, by as many as must."""
+    with database.write() as session:
+        staffed(session, made, repeats=0.0)
+        one, *others = waiting(session)
+        decide(session, one)
+        session.add(Answer(task_id=1, output_id="o-p-00-9", text="另一个回答", model="m", merged=[]))
+        session.flush()
+        for assignment_id in others:
+            assignment = session.get(Assignment, assignment_id)
+            assignment.shown = [*assignment.shown, ["a-new", "o-p-00-9"]]
+            decide(session, assignment_id)
+        assert len(waiting(session)) == 1
 
 
 @pytest.mark.parametrize(("fewest", "most"), [(1, 6), (6, 6), (7, 6)])
