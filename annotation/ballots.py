@@ -177,8 +177,12 @@ class Ballots:
                 if row.dimension is not None:
                     self._rank(here, row.dimension, _tiers.decode(row.tiers))
             else:
-                for levels in self.levels.values():
-                    levels[here] = MISSING
+                self._forget(here)
+
+    def _forget(self, row: int) -> None:
+        for dimension, levels in self.levels.items():
+            levels[row] = MISSING
+            self.foreign.discard((row, dimension))
 
     def _rank(self, row: int, dimension: Dimension, tiers: Tiers) -> None:
         if dimension not in self.levels:

@@ -17,7 +17,8 @@ from sqlalchemy import select
 from annotation.agreement import agreement
 from annotation.base import now
 from annotation.gold import Gold
-from annotation.models import Campaign, Job, User
+from annotation.models import Assignment, Campaign, Job, User
+from annotation.ranking import Decision, submit
 from annotation.simulation import simulate
 
 
@@ -64,6 +65,21 @@ def test_a_campaign_is_seen_whole(lead, looks_right):
         looks_right(page)
         page.get_by_role("link", name="安全").click()
         expect(page.get_by_role("link", name="安全")).to_have_attribute("aria-current", "page")
+
+
+def test_a_dashboard_that_is_looked_at_stays_up_to_date(lead):
+    with lead.browser() as context:
+        page = context.new_page()
+        page.goto("/status?campaign=空")
+        page.wait_for_load_state("networkidle")
+        expect(page.locator("#gap")).to_have_text("数据不足：还没有排序。")
+        with lead.database.write() as session:
+            assignment = session.scalars(select(Assignment).join(Campaign).where(Campaign.name == "空")).first()
+            order = {"overall": [[label] for label, _ in assignment.shown]}
+            who = {"assignment_id": assignment.id, "expert_id": assignment.expert_id}
+            submit(session, **who, decision=Decision(orders=order), key="later", seconds=9)
+        page.evaluate("dispatchEvent(new Event('focus'))")
+        expect(page.locator("#gap")).to_have_text("数据不足：只有一位专家排过序。")
 
 
 def test_the_lead_sees_each_expert_with_an_interval(lead, looks_right):
