@@ -1,7 +1,7 @@
 """Dialogues against a small real graph."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,8 +10,8 @@ import corpus.steps
 from corpus.build import build, run_chain
 from corpus.contradictions import queue
 from corpus.deidentify import deidentify
-from corpus.matching import REVIEW, Matcher, match, matched_with, other_graph, version_of
-from corpus.records import Prompt
+from corpus.matching import REVIEW, Matcher, Review, match, matched_with, other_graph, version_of
+from corpus.records import Dialogue, Prompt
 from corpus.sampling import sample_prompts
 from corpus.sets import DIALOGUES, read_dialogues
 from foundation.errors import ZhongjingError
@@ -154,3 +154,30 @@ def test_batches_change_nothing(set_of: Callable[..., Path], graph: Path) -> Non
     matcher = Matcher(graph)
     together = list(matcher.match_all(dialogues))
     assert together == [one for dialogue in dialogues for one in matcher.match_all([dialogue])]
+
+
+def test_an_interrupted_match_goes_on_to_the_same_bytes(
+    set_of: Callable[..., Path], graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpus.steps, "SHARD", 1)
+    monkeypatch.setattr("corpus.sets.BATCH", 2)
+    source = set_of(*[CONSULTATION, ["脚疼", "多久了"]] * 3)
+    match(source, graph, tmp_path / "whole", processes=1)
+    batches = 0
+
+    class Interrupted(Matcher):
+        def match_all(self, dialogues: Sequence[Dialogue]) -> Iterator[tuple[Dialogue, list[Review]]]:
+            nonlocal batches
+            batches += 1
+            if batches == 2:
+                raise KeyboardInterrupt
+            return super().match_all(dialogues)
+
+    monkeypatch.setattr("corpus.matching.Matcher", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        match(source, graph, tmp_path / "out", processes=1)
+    assert not (tmp_path / "out").exists()
+    match(source, graph, tmp_path / "out", processes=1)
+    assert batches == 2 + 2  # the first shard is not matched again
+    for file in (DIALOGUES, REVIEW):
+        assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "out" / file).read_bytes()
