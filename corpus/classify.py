@@ -19,6 +19,8 @@ from foundation.manifest import entry_of
 
 STAGE = "classify"
 SHIPPED = "shipped"
+AT_ONCE = 250
+"""Dialogues looked at together: more would cost memory and save nothing."""
 
 
 class ClassifyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,14 +80,24 @@ def classify(
     return map_step(plan, out, Classify(chosen, graph), processes=processes, reuse=reuse)
 
 
+def states_department(dialogue: Dialogue) -> bool:
+    """Whether the department is the file's own word; what this step filled in earlier is no statement."""
+    return dialogue.department is not None and (dialogue.profile is None or dialogue.profile.stated)
+
+
 def profiled(dialogues: Sequence[Dialogue], model: Classifier, looker: Looker) -> Iterator[Dialogue]:
-    """The dialogues with their profiles, in order; one department stated by this very step earlier is no statement."""
+    """The dialogues with their profiles, in order, and with the department that their file states."""
+    for start in range(0, len(dialogues), AT_ONCE):
+        yield from _profiled(dialogues[start : start + AT_ONCE], model, looker)
+
+
+def _profiled(dialogues: Sequence[Dialogue], model: Classifier, looker: Looker) -> Iterator[Dialogue]:
     named = looker.named(dialogues)
     views = looker.views(dialogues, named)
     turns = iter(named) if named is not None else None
     for dialogue, department, scenario in zip(dialogues, model.departments(views), model.scenarios(views), strict=True):
         course = course_of(dialogue, list(islice(turns, len(dialogue.messages))) if turns is not None else None)
-        stated = dialogue.department is not None and (dialogue.profile is None or dialogue.profile.stated)
+        stated = states_department(dialogue)
         profile = Profile(
             department=department.name,
             department_confidence=department.confidence,

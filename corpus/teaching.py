@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 
 from corpus.classifier import DEPARTMENT, KIND, SCENARIO, WEIGHTS, Classifier, Head, best, save_weights
+from corpus.classify import AT_ONCE, states_department
 from corpus.evidence import Scores
 from corpus.features import Matrix, count_grams, rarity_of, weigh
 from corpus.importing import import_files
@@ -34,14 +35,14 @@ from foundation.progress import progress
 
 TEST_SHARE = 5
 """One in so many is for testing."""
-MOST = 2_000
+MOST = 1_000
 """Examples of a class that are learned from, the first by hash; a file of one department would drown the others."""
 KEPT = 6_000
 """n-grams that are kept: those with the largest weights."""
 STRENGTH = 10.0
 """The inverse of L2 regularisation, as scikit-learn counts it."""
 TOPICS = 6
-_SEED, _BATCH = 0, 500
+_SEED = 0
 
 Kind = Literal["department", "scenario"]
 
@@ -63,7 +64,7 @@ def teach(files: Sequence[Path], model: Path, *, graph: Path | None = None) -> T
 
     claim_folder(model, KIND)
     dialogues, rejected = _read(files)
-    departments = [Example(one, one.department) for one in dialogues if one.department is not None]
+    departments = [Example(one, one.department) for one in dialogues if one.department and states_department(one)]
     wanted = [Example(one, name) for one in dialogues for name in one.meta.labels if name in scenarios()]
     if not departments:
         raise ZhongjingError(
@@ -147,24 +148,29 @@ class Lessons(NamedTuple):
 def _department_lessons(examples: Sequence[Example]) -> Lessons:
     words = [(word, name) for name, some in department_words().items() for word in some]
     learned = _learned(examples)
-    grams = _looked(learned).department_grams
+    grams = [views.department_grams for views in _looked(learned)]
     return _together(words, grams, learned)
 
 
 def _scenario_lessons(examples: Sequence[Example]) -> Lessons:
     learned = _learned(examples)
-    grams = _looked(learned).scenario_grams
+    grams = [views.scenario_grams for views in _looked(learned)]
     return _together(list(_asked()), grams, learned)
 
 
-def _looked(examples: Sequence[Example]) -> Views:
-    return Looker(None).views([example.dialogue for example in examples], None)
+def _looked(examples: Sequence[Example]) -> Iterator[Views]:
+    for some in _batches(examples):
+        yield Looker(None).views([example.dialogue for example in some], None)
 
 
-def _together(texts: Sequence[tuple[str, str]], grams: Matrix, learned: Sequence[Example]) -> Lessons:
+def _batches(examples: Sequence[Example]) -> Iterator[Sequence[Example]]:
+    return (examples[start : start + AT_ONCE] for start in range(0, len(examples), AT_ONCE))
+
+
+def _together(texts: Sequence[tuple[str, str]], grams: Sequence[Matrix], learned: Sequence[Example]) -> Lessons:
     from scipy.sparse import vstack
 
-    counts = vstack([count_grams([text for text, _ in texts]), grams]).tocsr()
+    counts = vstack([count_grams([text for text, _ in texts]), *grams]).tocsr()
     return Lessons(counts, [*(name for _, name in texts), *(example.name for example in learned)])
 
 
@@ -200,8 +206,8 @@ def _tested(classifier: Classifier, examples: Sequence[Example], kind: Kind, loo
     held_back = [example for example in examples if _is_test(example)]
     true, decided = [example.name for example in held_back], list[str]()
     alone: dict[str, list[str]] = {}
-    for start in range(0, len(held_back), _BATCH):
-        dialogues = [example.dialogue for example in held_back[start : start + _BATCH]]
+    for some in _batches(held_back):
+        dialogues = [example.dialogue for example in some]
         views = looker.views(dialogues, looker.named(dialogues))
         guesses = classifier.departments(views) if kind == DEPARTMENT else classifier.scenarios(views)
         decided += (guess.name for guess in guesses)

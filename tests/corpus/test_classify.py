@@ -319,3 +319,10 @@ def test_raw_files_and_sets_teach_alike(tmp_path: Path) -> None:
     from_file, _ = _read(FILES[:1])
     assert [one.messages for one in from_set] == [one.messages for one in from_file]
     assert rejected == 0
+
+
+def test_what_was_filled_in_is_no_label(set_of: Callable[..., Path], tmp_path: Path) -> None:
+    classify(set_of(CONSULTATION), tmp_path / "out")
+    assert next(read_dialogues(tmp_path / "out")).department == "妇产科"
+    with pytest.raises(ZhongjingError, match="names a department"):
+        teach([tmp_path / "out"], tmp_path / "model")
