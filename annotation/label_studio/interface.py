@@ -21,8 +21,9 @@ UNSORTED = "_"
 NONE_ACCEPTABLE, CANNOT_JUDGE, NOTE = "none_acceptable", "cannot_judge", "note"
 STYLE = """
 .htx-ranker-item { white-space: pre-wrap; overflow-wrap: anywhere; }
-.htx-ranker-item > p:last-child { display: none; }
+.htx-ranker-item p:last-child { display: none; }
 .htx-ranker-column { min-width: 9rem; }
+[data-testid^="phrase:"] span[class*="time"] { display: none; }
 """
 WORDS = {
     "zh": {
