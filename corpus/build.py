@@ -12,6 +12,7 @@ import yaml
 
 from corpus.classifier import KIND as CLASSIFIER
 from corpus.classify import ClassifyOptions, classify
+from corpus.decisions import decide
 from corpus.dedup import THRESHOLD, dedup
 from corpus.deidentify import deidentify
 from corpus.engines import LOCAL, running_on
@@ -46,6 +47,12 @@ class DeidentifyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     tagger: str | None = None
 
 
+class DecideOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`decisions` is a file of what people decided in a review, see `corpus.decisions`; relative to the recipe."""
+
+    decisions: str | None = None
+
+
 class FreezeOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`parents` are versions that this one grew from; `origins` say licence and consent of each source."""
 
@@ -59,6 +66,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     deidentify: DeidentifyOptions = DeidentifyOptions()
     filter: FilterOptions = FilterOptions()
     dedup: DedupOptions = DedupOptions()
+    decide: DecideOptions = DecideOptions()
     classify: ClassifyOptions = ClassifyOptions()
     freeze: FreezeOptions = FreezeOptions()
 
@@ -101,7 +109,7 @@ def run_chain(
     processes: int | None = None,
     on_stage: OnStage | None = None,
 ) -> list[StageResult]:
-    """Import, normalise, de-identify, filter, deduplicate, match, classify and freeze.
+    """Import, normalise, de-identify, filter, deduplicate, apply decisions, match, classify and freeze.
 
     Each step leaves a folder under `out/work`; the version is `out/versions/<name>-v<N>`. A step whose inputs and
     parameters are those of an earlier run is reused. Without a graph there is no matching. `on_stage` is called
@@ -189,6 +197,9 @@ def _steps(
         reuse=True,
     )
     last = work / "dedup"
+    if options.decide.decisions is not None:
+        yield decide(last, Path(options.decide.decisions), work / "decide", **how)
+        last = work / "decide"
     if graph is not None:
         yield match(last, graph, work / "match", rebuild=True, **how)
         last = work / "match"
@@ -202,6 +213,7 @@ def _placed(options: Options, base: Path) -> Options:
     return msgspec.structs.replace(
         options,
         dedup=_placed_paths(options.dedup, ("against", "exclude"), base),
+        decide=_placed_paths(options.decide, ("decisions",), base),
         classify=_placed_paths(options.classify, ("model",), base),
     )
 

@@ -256,6 +256,24 @@ def match_set(
     say(match(source, graph, out, processes=processes, reuse=True, rebuild=rebuild).line())
 
 
+@corpus.command("decide")
+def decide_set(
+    source: Source,
+    out: Out,
+    decisions: Annotated[Path, typer.Option(help="decisions.jsonl of `label-studio review pull`.")],
+    processes: Processes = None,
+) -> None:
+    """Apply what people decided about turns held up for review: stand, corrected words, or the dialogue goes.
+
+    A decision about other words than a turn has now is counted and not applied. Match the outcome again.
+
+    Example: zhongjing corpus decide work/match --decisions decisions.jsonl --out work/decide
+    """
+    from corpus.decisions import decide
+
+    say(decide(source, decisions, out, processes=processes).line())
+
+
 @corpus.command("classify")
 def classify_set(
     sources: Annotated[
