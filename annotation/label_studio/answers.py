@@ -21,11 +21,11 @@ class FaultError(ValueError):
 
 def decision_of(result: Any, dimensions: Sequence[Dimension], shown: Sequence[str]) -> Decision:
     """What an expert decided about the labels `shown`; raises `FaultError`."""
-    values = _by_control(result)
+    values = controls(result)
     boards = {dimension: _board(values.pop(dimension, None), dimension, shown) for dimension in dimensions}
-    reasons = _choices(values.pop(CANNOT_JUDGE, None))
-    acceptable = _choices(values.pop(NONE_ACCEPTABLE, None))
-    note = _text(values.pop(NOTE, None))
+    reasons = chosen(values.pop(CANNOT_JUDGE, None))
+    acceptable = chosen(values.pop(NONE_ACCEPTABLE, None))
+    note = written(values.pop(NOTE, None))
     if values or acceptable not in ([], [NONE_ACCEPTABLE]) or len(reasons) > 1:
         raise FaultError("malformed")
     if reasons:
@@ -39,7 +39,7 @@ def decision_of(result: Any, dimensions: Sequence[Dimension], shown: Sequence[st
     return Decision(orders=orders, note=note, none_acceptable=bool(acceptable))
 
 
-def _by_control(result: Any) -> dict[str, Mapping[str, Any]]:
+def controls(result: Any) -> dict[str, Mapping[str, Any]]:
     """The value of each control; no control speaks twice."""
     if not isinstance(result, list) or not result:
         raise FaultError("malformed")
@@ -70,12 +70,14 @@ def _board(value: Mapping[str, Any] | None, dimension: str, shown: Sequence[str]
     return [columns[tier] for tier in tiers if columns.get(tier)], columns.get(UNSORTED, [])
 
 
-def _choices(value: Mapping[str, Any] | None) -> list[str]:
+def chosen(value: Mapping[str, Any] | None) -> list[str]:
+    """The choices made in a control, by alias."""
     return _strings(value, "choices")
 
 
-def _text(value: Mapping[str, Any] | None) -> str | None:
-    return "\n".join(_strings(value, "text")) or None
+def written(value: Mapping[str, Any] | None) -> str | None:
+    """What was written in a control, None where nothing was."""
+    return "\n".join(_strings(value, "text")).strip() or None
 
 
 def _strings(value: Mapping[str, Any] | None, name: str) -> list[str]:

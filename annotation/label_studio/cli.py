@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from annotation.label_studio.review_cli import HERE, Data, Url, report, review
 from annotation.people_cli import DatabaseUrl
 from foundation.cli import group, say, warn
 
-if TYPE_CHECKING:
-    from annotation.label_studio.pull import Pulled
-
-Data = Annotated[Path, typer.Option(help="Folder where tokens and the local server are kept.")]
-Url = Annotated[str | None, typer.Option("--url", help="Which Label Studio; default: the one connected to last.")]
 CampaignName = Annotated[str | None, typer.Option("--campaign", help="Campaign; may be left out where there is one.")]
-HERE = Path("zhongjing-data")
-ENGLISH = 1
 label_studio = group("Label Studio as a second front where experts rank.")
+label_studio.add_typer(review, name="review")
 
 
 @label_studio.command("up")
@@ -175,13 +169,13 @@ def pull_rankings(
 
     base = open_database(database)
     if not watch:
-        _report(pull.pull(base, data, campaign=campaign, url=url))
+        report(pull.pull(base, data, campaign=campaign, url=url))
         return
     for seen in pull.watch(base, data, campaign=campaign, url=url, every=every):
         if isinstance(seen, Exception):
             warn(f"{seen.args[0]}; trying again")
         elif seen.used or seen.deleted or seen.quarantined:
-            _report(seen)
+            report(seen)
 
 
 @label_studio.command("quarantine")
@@ -196,7 +190,7 @@ def quarantine(database: DatabaseUrl = None) -> None:
 
     with open_database(database).read() as session:
         for row in quarantined(session):
-            reason = REASONS[row.reason][ENGLISH]
+            reason = REASONS[row.reason][1]
             say(f"{row.number:>6}  {row.seen_at:%Y-%m-%d %H:%M}  {row.expert or row.name}: {reason}")
 
 
@@ -216,14 +210,3 @@ def accept(
     with open_database(database).write() as session:
         expert = accept(session, number, reason)
     say(f"{number} is used as a ranking of {expert}")
-
-
-def _report(pulled: Pulled) -> None:
-    from annotation.label_studio.checks import REASONS
-
-    for line in pulled.warnings:
-        warn(line)
-    for reason, count in pulled.quarantined.items():
-        warn(f"quarantined: {count} x {REASONS[reason][ENGLISH]}")
-    held = sum(pulled.quarantined.values())
-    say(f"{pulled.projects} projects: {pulled.used} rankings stored, {held} quarantined, {pulled.deleted} deletions")

@@ -79,23 +79,23 @@ def ranking_config(dimensions: Sequence[Dimension], answers: int, language: str)
     words = WORDS[language]
     view = ElementTree.Element("View")
     ElementTree.SubElement(view, "Style").text = STYLE
-    _add(view, "Paragraphs", name="dialogue", value="$dialogue", layout="dialogue", nameKey="speaker", textKey="text")
-    _add(view, "Header", value=words["facts"], size="5")
-    _add(view, "Text", name="facts", value="$facts")
-    _add(view, "Header", value=words["hint"], size="5")
+    add(view, "Paragraphs", name="dialogue", value="$dialogue", layout="dialogue", nameKey="speaker", textKey="text")
+    add(view, "Header", value=words["facts"], size="5")
+    add(view, "Text", name="facts", value="$facts")
+    add(view, "Header", value=words["hint"], size="5")
     for place, dimension in enumerate(dimensions):
-        _add(view, "Header", value=words[dimension], size="4")
+        add(view, "Header", value=words[dimension], size="4")
         cards = f"cards_{dimension}"
-        _add(view, "List", name=cards, value="$cards" if place else "$answers", title=words["unsorted"])
-        board = _add(view, "Ranker", name=dimension, toName=cards)
+        add(view, "List", name=cards, value="$cards" if place else "$answers", title=words["unsorted"])
+        board = add(view, "Ranker", name=dimension, toName=cards)
         for tier in range(1, answers + 1):
             title = words["best"] if tier == 1 else words["tier"].format(tier)
-            _add(board, "Bucket", name=bucket(dimension, tier), title=title)
+            add(board, "Bucket", name=bucket(dimension, tier), title=title)
     _choices(view, NONE_ACCEPTABLE, "multiple", [NONE_ACCEPTABLE], words)
-    _add(view, "Header", value=words[CANNOT_JUDGE], size="5")
+    add(view, "Header", value=words[CANNOT_JUDGE], size="5")
     _choices(view, CANNOT_JUDGE, "single", REASONS, words)
-    _add(view, "Header", value=words[NOTE], size="5")
-    _add(view, "TextArea", name=NOTE, toName="dialogue", rows="2", maxSubmissions="1", editable="true")
+    add(view, "Header", value=words[NOTE], size="5")
+    add(view, "TextArea", name=NOTE, toName="dialogue", rows="2", maxSubmissions="1", editable="true")
     return ElementTree.tostring(view, encoding="unicode")
 
 
@@ -136,10 +136,11 @@ def instruction(guideline: Guideline, language: str) -> str:
 
 
 def _choices(view: ElementTree.Element, name: str, choice: str, values: Sequence[str], words: dict[str, str]) -> None:
-    group = _add(view, "Choices", name=name, toName="dialogue", choice=choice)
+    group = add(view, "Choices", name=name, toName="dialogue", choice=choice)
     for value in values:
-        _add(group, "Choice", value=words[value], alias=value)
+        add(group, "Choice", value=words[value], alias=value)
 
 
-def _add(parent: ElementTree.Element, tag: str, **attributes: str) -> ElementTree.Element:
+def add(parent: ElementTree.Element, tag: str, **attributes: str) -> ElementTree.Element:
+    """A tag of an interface inside another one."""
     return ElementTree.SubElement(parent, tag, attributes)

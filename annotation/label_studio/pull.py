@@ -23,11 +23,12 @@ from annotation.label_studio.client import Client, LabelStudioError
 from annotation.label_studio.connection import current_server, opened, recognise
 from annotation.label_studio.interface import digest_of
 from annotation.label_studio.rankings import use_ranking
-from annotation.label_studio.sightings import look, newest, note_deletions, present
+from annotation.label_studio.review import use_review
+from annotation.label_studio.sightings import Judge, look, newest, note_deletions, present
 from annotation.label_studio.tables import Project, PushedTask
 from foundation.progress import progress
 
-KIND = "ranking"
+JUDGES: dict[str, Judge] = {"ranking": use_ranking, "review": use_review}
 TICK = 1.0
 
 
@@ -41,11 +42,20 @@ class Pulled(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[str]
 
 
-def pull(database: Database, data: Path, *, campaign: str | None = None, url: str | None = None) -> Pulled:
-    """Look at everything in the projects of a campaign, or of all."""
+def pull(
+    database: Database,
+    data: Path,
+    *,
+    campaign: str | None = None,
+    review: str | None = None,
+    url: str | None = None,
+) -> Pulled:
+    """Look at everything in the projects of a campaign, in that of a review, or in all."""
     with database.read() as session:
         server = current_server(session, url)
-        where = [Project.server_id == server.id, Project.kind == KIND, Project.remote_id.is_not(None)]
+        where = [Project.server_id == server.id, Project.remote_id.is_not(None)]
+        if review is not None:
+            where.append(Project.name == review)
         if campaign is not None:
             where.append(Project.campaign_id == find_campaign(session, campaign).id)
         projects = session.scalars(select(Project).where(*where).order_by(Project.id)).all()
@@ -95,6 +105,7 @@ class Puller:
 
     def __init__(self, database: Database, client: Client, project: Project, counts: Counter[str]) -> None:
         self.database, self.client, self.project, self.counts = database, client, project, counts
+        self.judge = JUDGES[project.kind]
         self.tasks: set[int] = set()
         self.annotations: set[int] = set()
         self.strange = 0
@@ -144,7 +155,7 @@ class Puller:
         for raw in sorted(there["annotations"], key=lambda one: (str(one["created_at"]), one["id"])):
             number = int(raw["id"])
             self.annotations.add(number)
-            sighting = look(session, self.project, task, begun, raw, known.get(number), fault, use_ranking)
+            sighting = look(session, self.project, task, begun, raw, known.get(number), fault, self.judge)
             if sighting is not None:
                 self.counts[sighting.reason or sighting.outcome] += 1
 
@@ -178,6 +189,6 @@ def hinted(database: Database, url: str | None = None) -> tuple[str, Sequence[Pr
     waiting: ColumnElement[bool] = Project.pulled_at.is_(None) | (Project.hinted_at > Project.pulled_at)
     with database.read() as session:
         server = current_server(session, url)
-        own = (Project.server_id == server.id, Project.kind == KIND, Project.hinted_at.is_not(None), waiting)
+        own = (Project.server_id == server.id, Project.hinted_at.is_not(None), waiting)
         projects = session.scalars(select(Project).where(*own)).all()
     return (server.url, projects) if projects else None

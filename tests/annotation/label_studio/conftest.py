@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,11 @@ def base(sqlite_url: str) -> Iterator[Database]:
     opened = Database(sqlite_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def made_board() -> Callable[..., list[dict[str, Any]]]:
+    return board
 
 
 @pytest.fixture
@@ -124,11 +129,19 @@ class House:
         self, task: dict[str, Any], tiers: list[list[int]], by: int = 0, left: list[int] | None = None, **changes: Any
     ) -> dict[str, Any]:
         """Send what a browser sends; `tiers` are card numbers from 1, `left` those left unsorted."""
-        body = {"lead_time": 3.146, "result": result(task, tiers, left or []), "draft_id": 0, "parent_prediction": None}
+        body = {
+            "lead_time": 3.146,
+            "result": self.result(task, tiers, left or []),
+            "draft_id": 0,
+            "parent_prediction": None,
+        }
         sent = {**body, "parent_annotation": None, "project": str(task["project"]), **changes}
         answer = self.people[by].post(f"/api/tasks/{task['id']}/annotations?project={task['project']}", json=sent)
         assert answer.status_code == 201, answer.text[:300]
         return dict(answer.json())
+
+    def result(self, task: dict[str, Any], tiers: list[list[int]], left: Sequence[int] = ()) -> list[dict[str, Any]]:
+        return board(task, tiers, left)
 
     def change(self, annotation: dict[str, Any], by: int = 0, **changes: Any) -> None:
         answer = self.people[by].patch(f"/api/annotations/{annotation['id']}/", json=changes)
@@ -156,19 +169,11 @@ class House:
             return [(row.event, row.outcome, row.reason) for row in rows]
 
 
-def result(task: dict[str, Any], tiers: list[list[int]], left: list[int]) -> list[dict[str, Any]]:
+def board(task: dict[str, Any], tiers: list[list[int]], left: Sequence[int] = ()) -> list[dict[str, Any]]:
     """The JSON of a board as the page makes it: every column, empty ones too, and "_" for what is unsorted."""
     labels = [answer["id"] for answer in task["data"]["answers"]]
-    columns = {f"overall_{tier}": [] for tier in range(1, len(labels) + 1)}
+    columns: dict[str, list[str]] = {f"overall_{tier}": [] for tier in range(1, len(labels) + 1)}
     columns |= {f"overall_{tier}": [labels[card - 1] for card in cards] for tier, cards in enumerate(tiers, start=1)}
     value = {"ranker": {"_": [labels[card - 1] for card in left], **columns}}
-    return [
-        {
-            "value": value,
-            "id": "LI8En_ps28",
-            "from_name": "overall",
-            "to_name": "cards_overall",
-            "type": "ranker",
-            "origin": "manual",
-        }
-    ]
+    sent = {"from_name": "overall", "to_name": "cards_overall", "type": "ranker", "origin": "manual"}
+    return [{"value": value, "id": "LI8En_ps28", **sent}]

@@ -112,8 +112,8 @@ def test_edits_and_deletions_there_are_seen_for_what_they_are(house):
     own, meddled, gone = (there.annotate(task, [[1], [2], [3], [4]]) for task in there.tasks(0))
     tasks = there.tasks(0)
     assert there.pull().used == 3
-    there.change(own, result=result_of(tasks[0], [[4], [3], [1, 2]]))
-    there.change(meddled, by=1, result=result_of(tasks[1], [[4], [3], [2], [1]]))
+    there.change(own, result=there.result(tasks[0], [[4], [3], [1, 2]]))
+    there.change(meddled, by=1, result=there.result(tasks[1], [[4], [3], [2], [1]]))
     there.people[1].delete(f"/api/annotations/{gone['id']}/").raise_for_status()
     pulled = there.pull()
     assert (pulled.used, pulled.quarantined, pulled.deleted) == (1, {"edited_by_other": 1}, 1)
@@ -125,15 +125,9 @@ def test_edits_and_deletions_there_are_seen_for_what_they_are(house):
         ("changed", "quarantined", "edited_by_other"),
         ("deleted", "noted", None),
     ]
-    there.change(meddled, result=result_of(tasks[1], [[2], [1], [3], [4]]))
+    there.change(meddled, result=there.result(tasks[1], [[2], [1], [3], [4]]))
     assert there.pull().used == 1, "her own word again"
     assert there.stored(0, 1)[-1] == [[2], [1], [3], [4]]
-
-
-def result_of(task, tiers):
-    labels = [answer["id"] for answer in task["data"]["answers"]]
-    columns = {f"overall_{tier}": [labels[card - 1] for card in cards] for tier, cards in enumerate(tiers, start=1)}
-    return [{"from_name": "overall", "to_name": "cards_overall", "type": "ranker", "value": {"ranker": columns}}]
 
 
 def test_a_project_edited_by_hand_is_noticed_and_mended(house):
@@ -227,7 +221,7 @@ def test_five_webhooks_in_any_order_have_one_effect(house, serve, sqlite_url, tm
         first, second, _ = there.tasks(0)
         made = there.annotate(first, [[1], [2], [3], [4]])
         wait_until(lambda: hinted(there.database))
-        there.change(made, result=result_of(first, [[2], [1], [3], [4]]))
+        there.change(made, result=there.result(first, [[2], [1], [3], [4]]))
         there.annotate(second, [[1, 2, 3, 4]])
         bodies = [{"action": action} for action in hook["actions"]] * 5
         random.Random(3).shuffle(bodies)
