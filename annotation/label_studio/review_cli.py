@@ -73,4 +73,4 @@ def report(pulled: Pulled) -> None:
     for reason, count in pulled.quarantined.items():
         warn(f"quarantined: {count} x {REASONS[reason][1]}")
     held = sum(pulled.quarantined.values())
-    say(f"{pulled.projects} projects: {pulled.used} rankings used, {held} quarantined, {pulled.deleted} deletions")
+    say(f"{pulled.projects} projects: {pulled.used} used, {held} quarantined, {pulled.deleted} deletions")
