@@ -40,20 +40,21 @@ _MARK = re.compile(r"\[[^\[\]\s]{1,12}\]")
 _TERM = re.compile(r"(?<![a-z0-9])(?:[a-z]{2,}[a-z0-9+-]*|[a-z]\d+[a-z0-9]*)(?![a-z0-9])")
 _NO_TERMS = frozenset(("ok", "app", "the", "hi", "hello"))
 _DRUG_LIKE = re.compile(
-    "[^\\W\\d_a-z服用吃喝给予口加或和及与同配合选种打按擦涂抹、]{1,3}(?:西林|沙星|霉素|环素|他汀|洛尔|地平|普利|沙坦|拉唑|替丁|洛芬|昔康|硝唑|康唑"
+    "[^\\W\\d_a-z服用吃喝给予口加或和及与同配合选种打按擦涂抹、]{1,3}(?:西林|沙星|霉素|环素|他汀|洛尔|地平|普利|沙坦|拉唑|替丁|洛芬|昔康|硝唑|康唑|胺醇|奈德|司特|溴索|茶碱|西汀|拉法辛|曲嗪|米松|松龙|特罗|噻嗪|塞米|西坦"
     "|西泮|唑仑|替尼|单抗|他定|列汀|列净|格列\\w|双胍|司琼|曲坦|拉明|必利|立酮|胶囊|颗粒|口服液|滴眼液|软膏|乳膏|凝胶|喷雾剂?|糖浆|注射液|冲剂|合剂|混悬液)"
     "|头孢[^\\W\\d_a-z服用吃喝等和或类]{1,2}|青霉素|红霉素|布洛芬|地塞米松|泼尼松|强的松"
 )
 _CLAUSE = re.compile(r"[^,。;!?\n:]+")
 _SENTENCE = re.compile(r"[^。;!?\n]+\??")
 _ASKS = re.compile(
-    r"\?|[吗么呢][。!\s]*$|(?<![看查定断解确除诉])(?:有没有|有无|是不是|会不会|[多几][久天](?![就后之以内])|多长时间|(?:查|做|吃|用|看|好|有|来|打|得|发)[过了]?[^,。;!?\d]{0,6}没有?[呢啊]?[。!\s]*$|几天了|多大了?|几岁|什么颜色|几次$)"
+    r"\?|[吗么呢][。!\s]*$|[^,。;!?\s]不[。!\s]*$|(?<![看查定断解确除诉])(?:有没有|有无|是不是|会不会|[多几][久天](?![就后之以内])|多长时间|(?:查|做|吃|用|看|好|有|来|打|得|发)[过了]?[^,。;!?\d]{0,6}没有?[呢啊]?[。!\s]*$|几天了|多大了?|几岁|什么颜色|几次[。!\s]*$)"
     r"|(?<![说告诉解清])是否(?:有|伴|出现|感|存在|做过|吃过|用过)(?![^。;!?]*(?:需要|检查|排除))"
 )
 _NEGATED, _UNCERTAIN, _FAMILY, _OTHER, _PAST = (1 << bit for bit in range(5))
 _REACH = 10
 _KINDS: dict[EntityType, FactKind] = {"drug": "drug", "examination": "test"}
 _EXAMINATION = "检查"
+_FINDINGS = ("finding", "entity")
 KIN = frozenset(("父亲", "母亲", "祖辈", "配偶", "家人"))
 PRIVATE = 0xE000
 """Where the characters begin that stand for names and concepts."""
@@ -128,7 +129,8 @@ class FactReader:
         facts = list(_judged(plain, spans, cues, used))
         sense = _sense(plain, spans, found)
         sentences = [match.span() for match in _SENTENCE.finditer(plain)]
-        questions = [(start, end) for start, end in sentences if _ASKS.search(plain[start:end])]
+        asked = (span for span in sentences if _ASKS.search(plain[slice(*span)]))
+        questions = [(start, end) for start, end in asked if _letters(sense[start:end])]
         return Facts(
             facts=list(_counting(facts, questions)),
             quantities=found,
@@ -136,7 +138,7 @@ class FactReader:
             clauses=[_clause(plain, sense, *match.span()) for match in _CLAUSE.finditer(plain)],
             sentences=[_clause(plain, sense, *span) for span in sentences],
             questions=[_clause(plain, sense, *span) for span in questions],
-            negations=[_negation(plain, sense, cue) for cue in cues if cue not in used],
+            negations=[_negation(plain, sense, cue, cues) for cue in cues if cue not in used],
             hedged=hedges(plain),
             assured=assures(plain),
         )
@@ -197,7 +199,7 @@ def _judged(text: str, spans: list[Fact], cues: list[Cue], used: set[Cue]) -> It
         cue = governing(text, cues, span.start, span.end)
         if cue is not None:
             used.add(cue)
-        finding = span.kind in ("finding", "entity")
+        finding = span.kind in _FINDINGS
         yield msgspec.structs.replace(
             span,
             polarity=cue.polarity if cue is not None else "-" if finding and flags & _NEGATED else "+",
@@ -210,7 +212,7 @@ def _flags(text: str, spans: list[Fact]) -> list[int]:
     from kg.assertion import statuses
     from kg.scopes import FINDING, TAKEN
 
-    rows = [(one.start, one.end, FINDING if one.kind in ("finding", "entity") else TAKEN) for one in spans]
+    rows = [(one.start, one.end, FINDING if one.kind in _FINDINGS else TAKEN) for one in spans]
     codes = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
     flags: list[int] = statuses(codes, np.array(rows, dtype=np.int64).reshape(-1, 3), compiled=False).tolist()
     return flags
@@ -244,11 +246,12 @@ def _letters(sense: str) -> frozenset[str]:
     return frozenset(one for one in sense if one.isalnum() or ord(one) >= PRIVATE)
 
 
-def _negation(text: str, sense: str, cue: Cue) -> Negation:
+def _negation(text: str, sense: str, cue: Cue, cues: list[Cue]) -> Negation:
     """What an unattached cue is about: the words after it in its clause, or those before where nothing follows."""
     clause = next((match for match in _CLAUSE.finditer(text) if match.start() <= cue.start < match.end()), None)
     start, end = clause.span() if clause is not None else (cue.start, cue.end)
-    after = _content(before_stop(sense[cue.end : min(end, cue.end + _REACH)]))
+    limit = min([end, cue.end + _REACH, *(other.start for other in cues if other.start >= cue.end)])
+    after = _content(before_stop(sense[cue.end : limit]))
     return Negation(cue.polarity, text[start:end].strip(), after or _content(sense[start : cue.start]))
 
 
@@ -268,11 +271,14 @@ def _doses(text: str, facts: list[Fact], found: list[Quantity]) -> list[tuple[st
 
 
 def _counting(facts: list[Fact], questions: list[tuple[int, int]]) -> Iterator[Fact]:
-    """The facts without asking words outside of questions, and without 检查 beside what is examined."""
+    """The facts without asking words outside of questions, and without 检查 beside what is examined; what a question
+    names is in doubt."""
     tested = any(fact.kind == "test" for fact in facts)
     for fact in facts:
-        if not (fact.kind == "ask" and not _inside(fact, questions)) and not (tested and fact.key == _EXAMINATION):
-            yield fact
+        asked = _inside(fact, questions)
+        if (fact.kind == "ask" and not asked) or (tested and fact.key == _EXAMINATION):
+            continue
+        yield msgspec.structs.replace(fact, doubted=True) if asked and fact.kind in _FINDINGS else fact
 
 
 def _inside(fact: Fact, spans: list[tuple[int, int]]) -> bool:

@@ -25,7 +25,7 @@ _KINDS: dict[FactKind, FaultKind] = {
     "usage": "usage",
     "ask": "question",
 }
-_STRAY = 4
+_STRAY, _LEAST = 4, 2
 _COVERED = 0.5
 _ASKED = 0.5
 _ASKED_BESIDE = 0.34
@@ -144,8 +144,7 @@ def _negations(negations: list[Negation], other: Facts, change: Change) -> Itera
 
 def _alike(one: Negation, other: Negation) -> bool:
     least = min(len(one.content), len(other.content))
-    about = len(one.content & other.content) >= max(1, _ABOUT * least) if least else one.content == other.content
-    return one.polarity == other.polarity and about
+    return one.polarity == other.polarity and len(one.content & other.content) >= _ABOUT * least
 
 
 def _questions(questions: list[Clause], others: list[Clause], change: Change) -> Iterator[Fault]:
@@ -177,5 +176,5 @@ def _clauses(clauses: list[Clause], sentences: list[Clause], change: Change) -> 
     there = [one | other for one, other in pairs]
     for clause in clauses:
         stray = min(len(clause.content - letters) for letters in there)
-        if stray >= _STRAY and stray > (1 - _COVERED) * len(clause.content):
+        if stray == len(clause.content) >= _LEAST or (stray >= _STRAY and stray > (1 - _COVERED) * len(clause.content)):
             yield Fault("statement", change, clause.written)

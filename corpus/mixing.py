@@ -88,7 +88,8 @@ class Mixed(msgspec.Struct, frozen=True, kw_only=True):
             yield kind.line()
         if self.rejected:
             yield "left out: " + ", ".join(f"{reason} {count:,}" for reason, count in self.rejected.items())
-        yield f"mix: {self.rows:,} rows"
+        wanted = sum(kind.wanted for kind in self.kinds)
+        yield f"mix: {self.rows:,} rows" + (f" of {wanted:,} asked for" if self.rows < wanted else "")
 
 
 class _Part(msgspec.Struct, frozen=True):

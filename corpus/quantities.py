@@ -55,6 +55,7 @@ _SCALES: dict[str, tuple[str, float]] = {
 _UNIT = "|".join(sorted(map(re.escape, _SCALES), key=len, reverse=True))
 _DOSES = frozenset(("mg", "ml", "iu", *"粒片支滴丸贴喷揿袋瓶勺针剂格"))
 _WRITTEN_DOSES = [unit for unit, (name, _) in _SCALES.items() if name in _DOSES]
+_TIMES, _WITHIN = frozenset(("min", "天", "月")), ("以内", "之内", "内")
 _LEAST = r"(?P<least>不少于|不低于|至少|最少|超过|大于|高于|多于|>=?|≥)?"
 _MOST = r"(?P<most>不超过|不要超过|不能超过|别超过|不多于|不高于|至多|最多|小于|低于|少于|<=?|≤)?"
 _QUANTITY = re.compile(
@@ -149,12 +150,13 @@ def _quantity(match: re.Match[str], text: str) -> Quantity | None:
     name = "%" if percent else name
     between = match["between"]
     first = _SCALES[between][1] if between else scale
-    return Quantity(*match.span(), (low + half) * first, (high + half) * scale, name, _bound(match), "")
+    bound = "" if name in _TIMES and match["side"] in _WITHIN else _bound(match)
+    return Quantity(*match.span(), (low + half) * first, (high + half) * scale, name, bound, "")
 
 
 def _bound(match: re.Match[str]) -> str:
     side = match["side"] or ""
-    if match["most"] or side in ("以下", "以内", "之内", "内", "及以下"):
+    if match["most"] or side in ("以下", "及以下", *_WITHIN):
         return "≤"
     return "≥" if match["least"] or side in ("以上", "及以上") else ""
 

@@ -34,11 +34,15 @@ class Allotment(msgspec.Struct, frozen=True, kw_only=True):
         """The rows wanted that there are not."""
         return max(0, self.wanted - self.usable)
 
-    def line(self) -> str:
-        """One line for a person."""
+    def needs(self) -> str:
+        """What was wanted and what is there, for a person."""
         cap = f", {self.cap:,} allowed" if self.cap is not None else ""
-        short = f"; {self.short:,} short" if self.short else ""
-        return f"{self.kind}: {self.wanted:,} wanted, {self.there:,} there{cap}, {self.taken:,} taken{short}"
+        short = f", {self.short:,} short" if self.short else ""
+        return f"{self.kind}: {self.wanted:,} wanted, {self.there:,} there{cap}{short}"
+
+    def line(self) -> str:
+        """The same with what was taken."""
+        return f"{self.needs()}; {self.taken:,} taken"
 
 
 def allot(
@@ -63,13 +67,13 @@ def allot(
     ]
     if any(taken[kind] > usable[kind] for kind in shares):
         raise ZhongjingError(
-            "the mix asks for more than there is: " + "; ".join(one.line() for one in allotted if one.short),
+            "the mix asks for more than there is: " + "; ".join(one.needs() for one in allotted if one.short),
             hint="ask for fewer rows, give more sources, or say shortfall: shrink or shortfall: fill",
         )
     empty = [one for one in allotted if not one.usable]
     if empty or not sum(taken.values()):
         raise ZhongjingError(
-            "the mix would be empty: " + "; ".join(one.line() for one in empty or allotted),
+            "the mix would be empty: " + "; ".join(one.needs() for one in empty or allotted),
             hint="give more sources, or leave the kind out",
         )
     return allotted
