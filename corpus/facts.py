@@ -40,16 +40,21 @@ _MARK = re.compile(r"\[[^\[\]\s]{1,12}\]")
 _TERM = re.compile(r"(?<![a-z0-9])(?:[a-z]{2,}[a-z0-9+-]*|[a-z]\d+[a-z0-9]*)(?![a-z0-9])")
 _NO_TERMS = frozenset(("ok", "app", "the", "hi", "hello"))
 _DRUG_LIKE = re.compile(
-    "[^\\W\\d_a-z服用吃喝给予口加或和及与同配合选种打按擦涂抹、]{1,3}(?:西林|沙星|霉素|环素|他汀|洛尔|地平|普利|沙坦|拉唑|替丁|洛芬|昔康|硝唑|康唑|胺醇|奈德|司特|溴索|茶碱|西汀|拉法辛|曲嗪|米松|松龙|特罗|噻嗪|塞米|西坦"
+    "[^\\W\\d_a-z服用吃喝给予口加或和及与同配合选种打按擦涂抹天日周月次片粒支袋、]{1,3}(?:西林|沙星|霉素|环素|他汀|洛尔|地平|普利|沙坦|拉唑|替丁|洛芬|昔康|硝唑|康唑|胺醇|奈德|司特|溴索|茶碱|西汀|拉法辛|曲嗪|米松|松龙|特罗|噻嗪|塞米|西坦"
     "|西泮|唑仑|替尼|单抗|他定|列汀|列净|格列\\w|双胍|司琼|曲坦|拉明|必利|立酮|胶囊|颗粒|口服液|滴眼液|软膏|乳膏|凝胶|喷雾剂?|糖浆|注射液|冲剂|合剂|混悬液)"
     "|头孢[^\\W\\d_a-z服用吃喝等和或类]{1,2}|青霉素|红霉素|布洛芬|地塞米松|泼尼松|强的松"
 )
 _CLAUSE = re.compile(r"[^,。;!?\n:]+")
 _SENTENCE = re.compile(r"[^。;!?\n]+\??")
 _ASKS = re.compile(
-    r"\?|[吗么呢][。!\s]*$|[^,。;!?\s]不[。!\s]*$|(?<![看查定断解确除诉])(?:有没有|有无|是不是|会不会|[多几][久天](?![就后之以内])|多长时间|(?:查|做|吃|用|看|好|有|来|打|得|发)[过了]?[^,。;!?\d]{0,6}没有?[呢啊]?[。!\s]*$|几天了|多大了?|几岁|什么颜色|几次[。!\s]*$)"
+    r"\?|[吗么呢][,。!\s]*$|[^,。;!?\s]不[,。!\s]*$|(?<![看查定断解确除诉])(?:有没有|有无|是不是|会不会|[多几][久天](?![就后之以内])|多长时间|(?:查|做|吃|用|看|好|有|来|打|得|发)[过了]?[^,。;!?\d]{0,6}没有?[呢啊]?[,。!\s]*$|几天了|多大了?|几岁|什么颜色|几次[,。!\s]*$)"
     r"|(?<![说告诉解清])是否(?:有|伴|出现|感|存在|做过|吃过|用过)(?![^。;!?]*(?:需要|检查|排除))"
 )
+_MAY_ASK = re.compile(
+    r"几[^,。;!?乎率]{0,3}|多少|什么|哪[里儿个些种]|怎么样|怎样|[了过]没(?=[,。\s]|$)"
+    r"|还是(?!要|得|需|去|应|建议|有|会|可以|不)"
+)
+_BLANK = re.compile(r"(?<=[\u4e00-\u9fff]) +(?=[\u4e00-\u9fff])")
 _NEGATED, _UNCERTAIN, _FAMILY, _OTHER, _PAST = (1 << bit for bit in range(5))
 _REACH = 10
 _KINDS: dict[EntityType, FactKind] = {"drug": "drug", "examination": "test"}
@@ -64,7 +69,8 @@ class Fact(msgspec.Struct, frozen=True):
     """Something stated at ``text[start:end]`` of the normalised text.
 
     `polarity` is + where it is there or advised, - where denied or refused, 0 where called needless; `doubted` says
-    that it is asked, supposed or conditional; `whose` is empty for the patient.
+    that it is supposed or conditional, `asked` that it stands in what may be a question; `whose` is empty for the
+    patient.
     """
 
     kind: FactKind
@@ -75,6 +81,7 @@ class Fact(msgspec.Struct, frozen=True):
     polarity: str = "+"
     doubted: bool = False
     whose: str = ""
+    asked: bool = False
 
 
 class Clause(msgspec.Struct, frozen=True):
@@ -94,7 +101,8 @@ class Negation(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a text states. `doses` are (drug, quantity) where a text has several drugs."""
+    """All that a text states. `doses` are (drug, quantity) where a text has several drugs; `possible` questions are
+    those that end like one and those that only have a word of one (几根, 还是)."""
 
     facts: list[Fact]
     quantities: list[Quantity]
@@ -102,6 +110,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     clauses: list[Clause]
     sentences: list[Clause]
     questions: list[Clause]
+    possible: list[Clause]
     negations: list[Negation]
     hedged: bool
     assured: bool
@@ -120,7 +129,8 @@ class FactReader:
         """The facts of a text; with `misspelt` also of names that are slightly misspelt."""
         from kg.normalise import normalise
 
-        plain = without_courtesies(normalise(text).text)
+        commas = _BLANK.sub(lambda found: "," * len(found[0]), normalise(text).text)
+        plain = without_courtesies(commas)
         found = quantities(plain)
         spans = _disjoint([*self._named(plain, misspelt), *_marked(plain), *_stated(plain), *_coined(plain)])
         found = [one for one in found if not any(span.start < one.end and one.start < span.end for span in spans)]
@@ -129,15 +139,17 @@ class FactReader:
         facts = list(_judged(plain, spans, cues, used))
         sense = _sense(plain, spans, found)
         sentences = [match.span() for match in _SENTENCE.finditer(plain)]
-        asked = (span for span in sentences if _ASKS.search(plain[slice(*span)]))
-        questions = [(start, end) for start, end in asked if _letters(sense[start:end])]
+        sentences = [(start, end) for start, end in sentences if _letters(sense[start:end])]
+        questions = [span for span in sentences if _ASKS.search(plain[slice(*span)])]
+        possible = [span for span in sentences if span in questions or _MAY_ASK.search(plain[slice(*span)])]
         return Facts(
-            facts=list(_counting(facts, questions)),
+            facts=list(_counting(facts, possible)),
             quantities=found,
             doses=_doses(plain, facts, found),
             clauses=[_clause(plain, sense, *match.span()) for match in _CLAUSE.finditer(plain)],
             sentences=[_clause(plain, sense, *span) for span in sentences],
             questions=[_clause(plain, sense, *span) for span in questions],
+            possible=[_clause(plain, sense, *span) for span in possible],
             negations=[_negation(plain, sense, cue, cues) for cue in cues if cue not in used],
             hedged=hedges(plain),
             assured=assures(plain),
@@ -271,14 +283,13 @@ def _doses(text: str, facts: list[Fact], found: list[Quantity]) -> list[tuple[st
 
 
 def _counting(facts: list[Fact], questions: list[tuple[int, int]]) -> Iterator[Fact]:
-    """The facts without asking words outside of questions, and without 检查 beside what is examined; what a question
-    names is in doubt."""
+    """The facts without asking words outside of questions, and without 检查 beside what is examined."""
     tested = any(fact.kind == "test" for fact in facts)
     for fact in facts:
         asked = _inside(fact, questions)
         if (fact.kind == "ask" and not asked) or (tested and fact.key == _EXAMINATION):
             continue
-        yield msgspec.structs.replace(fact, doubted=True) if asked and fact.kind in _FINDINGS else fact
+        yield msgspec.structs.replace(fact, asked=asked)
 
 
 def _inside(fact: Fact, spans: list[tuple[int, int]]) -> bool:

@@ -25,7 +25,7 @@ _KINDS: dict[FactKind, FaultKind] = {
     "usage": "usage",
     "ask": "question",
 }
-_STRAY, _LEAST = 4, 2
+_STRAY, _LEAST = 3, 2
 _COVERED = 0.5
 _ASKED = 0.5
 _ASKED_BESIDE = 0.34
@@ -78,8 +78,8 @@ def compare(said: Facts, says: Facts) -> list[Fault]:
         *_quantities(said, says),
         *_negations(said.negations, says, "lost"),
         *_negations(says.negations, said, "added"),
-        *_questions(said.questions, says.questions, "lost"),
-        *_questions(says.questions, said.questions, "added"),
+        *_questions(said.possible, says.possible, "lost"),
+        *_questions(says.questions, said.possible, "added"),
         *_certainty(said, says),
     ]
     if not faults:
@@ -105,15 +105,15 @@ def _states(before: list[Fact], after: list[Fact], kin: bool) -> Iterator[Fault]
     """What is otherwise of a fact that both sides have; `kin` says that both name the same relatives."""
     if {fact.polarity for fact in before} != {fact.polarity for fact in after}:
         yield Fault("negation", "changed", before[0].written)
-    elif _doubts(before) != _doubts(after):
+    elif _doubts(before) and _doubts(after) and _doubts(before) != _doubts(after):
         yield Fault("certainty", "changed", before[0].written)
     elif not kin and {fact.whose for fact in before} != {fact.whose for fact in after}:
         yield Fault("entity", "changed", before[0].written)
 
 
 def _doubts(facts: list[Fact]) -> set[bool]:
-    """没有发烧的话 and 没有发烧 deny alike."""
-    return {fact.doubted for fact in facts if fact.polarity == "+"}
+    """Whether it is doubted where it is stated: 没有发烧的话 and 没有发烧 deny alike, and a question leaves it open."""
+    return {fact.doubted for fact in facts if fact.polarity == "+" and not fact.asked}
 
 
 def _by_key(facts: Iterable[Fact]) -> dict[str, list[Fact]]:

@@ -114,23 +114,25 @@ def quantities(text: str) -> list[Quantity]:
     masked = _EACH_TIME.sub("每次", _EACH_DAY.sub(_every, masked))
     masked = _DOSE_AND_TIME.sub(lambda found: found[1] + " " * (len(found[0]) - len(found[1])), masked)
     masked = _EVERY_HOURS.sub(lambda found: found["every"] + " " * (len(found[0]) - len(found["every"])), masked)
-    found = list(_rhythms(masked))
-    for one in found:
-        masked = masked[: one.start] + " " * (one.end - one.start) + masked[one.end :]
+    found = []
+    for (start, end), one in list(_rhythms(masked)):
+        found.append(one)
+        masked = masked[:start] + " " * (end - start) + masked[end:]
     plain = (_quantity(match, masked) for match in _QUANTITY.finditer(masked))
     found += filter(None, plain)
     return sorted((_as_written(one, text) for one in found), key=lambda one: one.start)
 
 
-def _rhythms(text: str) -> Iterator[Quantity]:
+def _rhythms(text: str) -> Iterator[tuple[tuple[int, int], Quantity]]:
+    """How often a day, each with the span that says so; the quantity itself begins at its number."""
     for match in _PER_DAY.finditer(text):
-        low = match["low"] or match["low2"]
-        ends = _range(low, match["high"] or match["high2"])
+        low = "low" if match["low"] else "low2"
+        ends = _range(match[low], match["high"] or match["high2"])
         if ends is not None:
-            yield Quantity(*match.span(), *ends, "次/天", "", "")
+            yield match.span(), Quantity(match.start(low), match.end(), *ends, "次/天", "", "")
     for match in _LATIN_RHYTHM.finditer(text):
         if (times := _RHYTHMS.get(match[0])) is not None:
-            yield Quantity(*match.span(), times, times, "次/天", "", "")
+            yield match.span(), Quantity(*match.span(), times, times, "次/天", "", "")
 
 
 def _quantity(match: re.Match[str], text: str) -> Quantity | None:

@@ -32,7 +32,7 @@ def scores_of(check: FidelityCheck) -> Callable[[str], list[Score]]:
 
 @pytest.mark.parametrize(
     ("half", "least_recall", "least_precision", "least_faithful"),
-    [("develop", 0.99, 0.98, 0.95), ("heldout", 0.92, 0.86, 0.70)],
+    [("develop", 0.98, 0.98, 0.97), ("heldout", 0.92, 0.90, 0.80)],
 )
 def test_faults_found_and_faithful_rewrites_let_through(
     scores_of: Callable[[str], list[Score]],
@@ -51,14 +51,14 @@ def test_faults_found_and_faithful_rewrites_let_through(
 
 @pytest.mark.parametrize("kind", ["quantity", "entity", "negation", "certainty", "advice", "usage", "question"])
 def test_no_kind_of_fault_slips_through(scores_of: Callable[[str], list[Score]], kind: str) -> None:
-    for half, least in (("develop", 0.95), ("heldout", 0.8)):
+    for half, least in (("develop", 0.95), ("heldout", 0.7)):
         score = next(score for score in scores_of(half) if score.kind == kind)
         assert score.rejected >= least * score.pairs, half
 
 
 def test_there_are_enough_pairs_and_none_is_in_both_halves() -> None:
     develop, heldout = (set(read_pairs(PAIRS / f"{half}.txt")) for half in ("develop", "heldout"))
-    assert len(develop) + len(heldout) >= 270
+    assert len(develop) + len(heldout) >= 400
     assert not develop & heldout
 
 
