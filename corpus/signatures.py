@@ -36,9 +36,6 @@ _SCHEMA = pa.schema(_FIELDS, metadata={_LAYOUT_KEY: LAYOUT})
 
 Traits = npt.NDArray[np.int32]
 
-# Arrow's own pool keeps some tens of megabytes that were given back.
-pa.set_memory_pool(pa.system_memory_pool())
-
 
 class Shelf(msgspec.Struct, frozen=True):
     """A file of dialogues in the folder of a set or version."""
