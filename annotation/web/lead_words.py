@@ -129,7 +129,6 @@ LEAD_WORDS: dict[str, tuple[str, str]] = {
     "case_start": ("开始裁定", "Start deciding"),
     "case_number": ("裁定第 {number} 题", "Decide prompt {number}"),
     "cases_back": ("返回裁定列表", "Back to the list"),
-    "why": ("原因", "Why"),
     "rankings_count": ("{count} 份排序", "{count} rankings"),
     "dispute_danger_flag": ("有危险标记", "danger flagged"),
     "dispute_low_agreement": ("一致性低", "low agreement"),

@@ -7,7 +7,7 @@ from annotation.web.words import FIELDS, WORDS
 
 LANGUAGES = ("zh", "en")
 
-TEXTS: dict[str, tuple[str, str]] = {
+RANKING_WORDS: dict[str, tuple[str, str]] = {
     "product": ("仲景工作台", "Zhongjing Studio"),
     "skip": ("跳到正文", "Skip to content"),
     "other_language": ("English", "中文"),
@@ -66,7 +66,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "incomplete": ("请先把全部回答排入顺序，再提交。", "Place every answer first, then submit."),
     "tie_next": ("下一个将与前一名并列", "the next one will tie with the last"),
     "announce_order": ("当前排序：{order}", "Order now: {order}"),
-    "keys": ("键盘操作", "Keys"),
+    "keyboard": ("键盘操作", "Keys"),
     "keys_pick": ("从好到差", "best to worst"),
     "keys_tie": ("与前一名并列", "tie with the last"),
     "keys_rest": ("其余并列最后", "the rest tied last"),
@@ -192,9 +192,21 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "wrong_password": ("用户名或密码不正确。", "Name or password is not right."),
     "home": ("返回首页", "Go to the start page"),
-    **WORDS,
-    **LEAD_WORDS,
 }
+
+
+def _together(*parts: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """All of them; a key that two parts use would silently say the other's words."""
+    found: dict[str, tuple[str, str]] = {}
+    for part in parts:
+        twice = found.keys() & part.keys()
+        if twice:
+            raise ValueError(f"words that stand twice: {', '.join(sorted(twice))}")
+        found |= part
+    return found
+
+
+TEXTS = _together(RANKING_WORDS, WORDS, LEAD_WORDS)
 
 
 def text(language: str, key: str, **values: object) -> str:
