@@ -21,6 +21,7 @@ import msgspec
 import numpy as np
 from planted import planted
 
+from corpus.classify import classify
 from corpus.dedup import dedup
 from corpus.deidentify import deidentify
 from corpus.filters import FilterOptions, filter_dialogues
@@ -47,6 +48,7 @@ STEPS: dict[str, Callable[[Path, Path, Path], object]] = {
     "filter": lambda source, out, _: filter_dialogues(source, out, options=FilterOptions(min_chars=0), processes=1),
     "dedup": lambda source, out, _: dedup(source, out, threads=THREADS),
     "match": lambda source, out, graph: match(source, graph, out, processes=1),
+    "classify": lambda source, out, graph: classify(source, out, graph=graph, processes=1),
     "freeze": lambda source, out, _: freeze(source, out, "scale"),
 }
 

@@ -20,6 +20,7 @@ from corpus.filters import FilterOptions, filter_dialogues
 from corpus.importing import import_files
 from corpus.matching import match
 from corpus.normalise import normalise
+from corpus.originals import load_key, originals_beside, refuse_inside, seal
 from corpus.origins import Origins
 from corpus.sets import GRAPH_KIND, StageResult
 from corpus.versions import check_name, freeze
@@ -88,11 +89,12 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Built(NamedTuple):
-    """What `build` made: the results of all steps, the folder of the version, the page about it."""
+    """What `build` made: the results of all steps, the folder of the version, the page about it, sealed originals."""
 
     results: list[StageResult]
     version: Path
     report: Path
+    originals: Path | None
 
 
 OnStage = Callable[[StageResult], None]
@@ -123,10 +125,18 @@ def run_chain(
     return results
 
 
-def build(recipe: Path, *, engine: str = LOCAL, processes: int | None = None, on_stage: OnStage | None = None) -> Built:
+def build(
+    recipe: Path,
+    *,
+    engine: str = LOCAL,
+    key: Path | None = None,
+    processes: int | None = None,
+    on_stage: OnStage | None = None,
+) -> Built:
     """Run a recipe, see `Recipe` and `run_chain`, and write `report.html` beside the version.
 
-    `engine` says where the steps run, see `corpus.engines`; it shows in no byte of what they write.
+    `engine` says where the steps run, see `corpus.engines`; it shows in no byte of what they write. With a `key` the
+    original turns are sealed beside it, see `corpus.originals`.
     """
     from corpus.report import write_report
 
@@ -134,6 +144,9 @@ def build(recipe: Path, *, engine: str = LOCAL, processes: int | None = None, on
     base = recipe.parent
     out = base / read.out
     inputs = inputs_of(read, recipe)
+    if key is not None:
+        refuse_inside(key, out)
+        load_key(key, make=True)
     with running_on(engine):
         results = run_chain(
             [base / name for name in inputs],
@@ -145,8 +158,16 @@ def build(recipe: Path, *, engine: str = LOCAL, processes: int | None = None, on
             processes=processes,
             on_stage=on_stage,
         )
+    originals = None if key is None else _sealed(out / "work", key, read.name)
     version = out / "versions" / str(results[-1].details["version"])
-    return Built(results, version, write_report(out, results, version, texts=read.texts))
+    return Built(results, version, write_report(out, results, version, texts=read.texts), originals)
+
+
+def _sealed(work: Path, key: Path, name: str) -> Path:
+    """The file of what de-identification replaced, made anew."""
+    originals = originals_beside(key, Path(name))
+    seal(work / "normalise", work / "deidentify", key, originals)
+    return originals
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from corpus import learning_cli, versions_cli
-from corpus.versions_cli import OptionalGraph, Processes, Source
+from corpus.versions_cli import OptionalGraph, OptionalKey, Processes, Source
 from foundation.cli import group, say, warn
 from foundation.errors import ZhongjingError
 
@@ -75,10 +75,7 @@ def deidentify_set(
     out: Out,
     graph: OptionalGraph = None,
     tagger: OptionalTagger = None,
-    key: Annotated[
-        Path | None,
-        typer.Option("--key", help="Key file (made where there is none); the original turns are sealed beside it."),
-    ] = None,
+    key: OptionalKey = None,
     audit: Annotated[bool, typer.Option("--audit", help="Print samples of each kind, with the spans masked.")] = False,
     processes: Processes = None,
 ) -> None:

@@ -11,6 +11,10 @@ from foundation.cli import say, warn
 
 Source = Annotated[Path, typer.Argument(metavar="IN", help="Folder of a dialogue set.")]
 OptionalGraph = Annotated[Path | None, typer.Option("--graph", help="Folder of a built knowledge graph.")]
+OptionalKey = Annotated[
+    Path | None,
+    typer.Option("--key", help="Key file (made where there is none); the original turns are sealed beside it."),
+]
 Processes = Annotated[
     int | None, typer.Option("--processes", min=1, help="Processes to use; as many as cores if left out.")
 ]
@@ -114,6 +118,7 @@ def build_recipe(
             help="Where the steps run: this machine, or a Ray cluster (pip install 'zhongjing[ray]').",
         ),
     ] = "local",
+    key: OptionalKey = None,
     processes: Processes = None,
 ) -> None:
     """Run all steps of a recipe, from raw files to a frozen version and a report; what is complete is reused.
@@ -127,8 +132,10 @@ def build_recipe(
     """
     from corpus.build import build
 
-    built = build(recipe, engine=engine, processes=processes, on_stage=lambda result: say(result.line()))
+    built = build(recipe, engine=engine, key=key, processes=processes, on_stage=lambda result: say(result.line()))
     say(f"version {built.version}, report {built.report}")
+    if built.originals is not None:
+        say(f"sealed the original turns in {built.originals}")
 
 
 def trace_id(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 CLIENT = "ray://"
 RETRIES = 5
 REFRESH = 0.5
+PATIENCE = 10.0
 LINE = "\n"
 SAME_EVERYWHERE = (
     "every node needs the same release of zhongjing with the extra `ray`, and the same file system under the same paths"
@@ -102,8 +104,10 @@ def connected(name: str) -> Iterator[Cluster]:
     if not name.startswith(CLIENT):
         options["include_dashboard"] = False
     try:
+        if name.startswith(CLIENT):
+            _knock(name)
         ray.init(name if name.startswith(CLIENT) else None, **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ZhongjingError(
             f"no Ray cluster answers: {str(error).strip().rpartition(LINE)[2] or type(error).__name__}",
             where=name,
@@ -121,6 +125,14 @@ def connected(name: str) -> Iterator[Cluster]:
         ray.shutdown()
 
 
+def _knock(name: str) -> None:
+    """An error at once where nobody listens: Ray would try for half a minute."""
+    host, _, port = name.removeprefix(CLIENT).rpartition(":")
+    if not port.isdigit():
+        raise ValueError("this is no HOST:PORT")
+    socket.create_connection((host, int(port)), timeout=PATIENCE).close()
+
+
 def _got(reference: Any) -> Any:
     """What a task on the cluster gave; an error that says what to do where the cluster failed, not our code."""
     try:
@@ -133,8 +145,9 @@ def _got(reference: Any) -> Any:
 
 def _given_up(error: Exception) -> Fault:
     return Fault(
-        f"the cluster gave up ({type(error).__name__})",
-        hint=f"run the same command again to go on from the finished shards; {SAME_EVERYWHERE}",
+        f"the cluster gave up after {RETRIES} attempts ({type(error).__name__})",
+        hint="run the same command again to go on from the finished shards, with fewer --processes if memory is short; "
+        f"{SAME_EVERYWHERE}",
     )
 
 

@@ -2,12 +2,13 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from corpus.build import build, read_recipe, run_chain
+from corpus.originals import reidentify
 from corpus.records import Prompt
 from corpus.sampling import sample_prompts
 from corpus.sets import DIALOGUES, REJECTS, StageResult, read_dialogues
@@ -87,6 +88,22 @@ def test_a_recipe_runs_the_chain(raw: Path, tmp_path: Path) -> None:
     assert results[3].rejected == {"goodbye_only": 1}
     assert (tmp_path / "run" / "versions" / "care-v1").is_dir()
     assert raw.exists()
+
+
+def test_a_key_outside_the_folder_seals_what_was_replaced(raw: Path, tmp_path: Path) -> None:
+    path = recipe(tmp_path, "name: care\ninputs: [raw.jsonl]\nout: run\n")
+    with pytest.raises(ZhongjingError, match="inside the set"):
+        build(path, key=tmp_path / "run" / "key")
+    built = build(path, key=tmp_path / "secret" / "key")
+    assert built.originals == tmp_path / "secret" / "care.originals.jsonl"
+    reidentify(built.version, tmp_path / "open", key=tmp_path / "secret" / "key", originals=built.originals)
+    assert dict(opening_turns(tmp_path / "open"))["r1"].startswith("我叫赵文博")
+    assert "赵文博" not in dict(opening_turns(built.version))["r1"]
+
+
+def opening_turns(folder: Path) -> Iterator[tuple[str | None, str]]:
+    for dialogue in read_dialogues(folder):
+        yield dialogue.meta.raw_id, dialogue.messages[0].content
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,10 @@ options:
   dedup: {{against: before/versions/care-v1, exclude: exam.jsonl}}
 """
 BUILD = """
-import sys, corpus.build, corpus.engines.ray_dedup as ray_dedup, corpus.steps
-from pathlib import Path
+import sys, corpus.engines.ray_dedup as ray_dedup, corpus.steps
+from zhongjing import main
 corpus.steps.SHARD = ray_dedup.ROWS = 1
-corpus.build.build(Path(sys.argv[1]), engine=sys.argv[2])
+sys.exit(main())
 """
 
 
@@ -151,9 +151,8 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_a_cluster_whose_workers_are_killed_gives_the_same_bytes(cluster: Cluster, here: Path) -> None:
     script = here / "script.py"
     script.write_text(BUILD)
-    process = subprocess.Popen(
-        [sys.executable, script, here / "ray.yaml", cluster.client], env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
+    command = [sys.executable, script, "corpus", "build", here / "ray.yaml", "--engine", cluster.client]
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)})
     for stage, doing in (("normalise", "_do_part"), ("filter", "_conduct"), ("dedup", "Map")):
         kill(cluster, process, here / "ray" / "work", stage, doing)
     assert process.wait(PATIENCE) == 0
@@ -218,6 +217,13 @@ def test_without_ray_the_command_to_install_it(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.delitem(sys.modules, "corpus.engines.cluster", raising=False)
     with pytest.raises(ZhongjingError, match=r"pip install 'zhongjing\[ray\]'"), running_on("ray://127.0.0.1:10001"):
+        pass
+
+
+@pytest.mark.parametrize(("place", "why"), [("", "refused"), ("nowhere", "no HOST:PORT"), (":port", "no HOST:PORT")])
+def test_a_cluster_that_does_not_answer(place: str, why: str) -> None:
+    name = f"ray://{place or f'127.0.0.1:{free_port()}'}"
+    with pytest.raises(ZhongjingError, match=rf"(?s){name}: no Ray cluster answers: .*{why}.*10001"), running_on(name):
         pass
 
 
