@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from corpus.candidates import Numbers, components, groups_of
+from corpus.candidates import Numbers, components, forest, groups_of, joined
 from corpus.copies import Copies
 from corpus.engines.cluster import Cluster, Pipeline
 from corpus.engines.on_ray import Row
@@ -31,6 +31,7 @@ from foundation.progress import progress
 
 ROWS = 50_000
 KEYS_AT_ONCE = 16_000_000
+PAIRS_AT_ONCE = 50_000_000
 SHARES = 4
 
 
@@ -74,8 +75,12 @@ class OnCluster:
 
     def linked(self) -> tuple[Numbers, Numbers]:
         """The trees of all shares, joined."""
-        trees = [load(path)["trees"] for path in self._files("met")]
-        pairs = np.concatenate([np.empty(0, np.uint64), *trees])
+        pairs, waiting = np.empty(0, dtype=np.uint64), [np.empty(0, dtype=np.uint64)]
+        for path in self._files("met"):
+            waiting.append(load(path)["trees"])
+            if sum(map(len, waiting)) > len(pairs) + PAIRS_AT_ONCE:
+                pairs, waiting = forest(*joined(np.concatenate((pairs, *waiting)), [], [])), []
+        pairs = np.concatenate((pairs, *waiting))
         return components(groups_of(pairs, [], [], len(self.lengths)), len(self.lengths))
 
     def judged(self, linked: Numbers, parts: Numbers) -> Iterator[tuple[Numbers, Copies]]:

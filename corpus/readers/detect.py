@@ -9,7 +9,7 @@ import msgspec
 
 from corpus.readers.base import Reader
 from corpus.readers.delimited import delimiter_of, read_delimited
-from corpus.readers.json_files import read_json_lines, read_json_values
+from corpus.readers.json_files import read_json_lines, read_json_values, wraps_rows
 from corpus.readers.parquet_files import read_parquet
 from corpus.readers.text_blocks import BLOCK, read_text_blocks
 from foundation.errors import ZhongjingError
@@ -35,7 +35,7 @@ def detect(path: Path) -> Format:
     if not filled:
         raise ZhongjingError("this file is empty or not text", where=path)
     first = filled[0].lstrip()
-    if first.startswith("[") or _spread_over_lines(filled):
+    if first.startswith("[") or wraps_rows("\n".join(filled)) or _spread_over_lines(filled):
         return Format("json", read_json_values, encoding)
     if first.startswith("{"):
         return Format("jsonl", read_json_lines, encoding)

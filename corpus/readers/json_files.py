@@ -21,6 +21,10 @@ _TOKEN = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*("?)|[\[\]{},]')
 _REST_OF_STRING = re.compile(r'[^"\\\n]*(?:\\.[^"\\\n]*)*("?)')
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _FIRST_KEY = re.compile(r'\{\s*("(?:[^"\\\n]|\\.)*")\s*:')
+# An object that only wraps the array of its rows, up to that array: {"version": 1, "data": [
+_WRAPPER = re.compile(
+    r'"(?:data|rows|records|items|examples|instances|samples|dialogues|consultations|train|validation|dev|test)"\s*:\s*$'
+)
 _BETWEEN = " \t\r\n,]"
 _MAY_RUN_ON = frozenset({"invalid_json", "encoding"})
 
@@ -46,11 +50,18 @@ def read_json_values(path: Path, encoding: str) -> Iterator[Raw | Bad]:
 
 def json_values(path: Path, encoding: str, read: ReadRow[Row]) -> Iterator[Row | Bad]:
     """What `read` makes of the elements of an array, or of objects one after the other, however they are spread over
-    lines.
+    lines. An object that wraps arrays of rows, such as {"data": […]}, is opened; what else it holds is passed over.
 
     Where the file is cut short its whole elements come, and one fault at the end.
     """
     return _Values(read).read(numbered_pieces(path, encoding))
+
+
+def wraps_rows(beginning: str) -> bool:
+    """Whether a file that begins like this is an object around an array of rows."""
+    before, bracket, _ = beginning.partition("[")
+    first = before.lstrip()
+    return bool(bracket) and first.startswith("{") and "\n{" not in first and _WRAPPER.search(first) is not None
 
 
 def _parsed(text: str, line: int, read: ReadRow[Row]) -> Row | Bad:
@@ -74,7 +85,7 @@ class _Values(Generic[Row]):
 
     def __init__(self, read: ReadRow[Row]) -> None:
         self.read_row = read
-        self.in_array = False
+        self.in_array, self.wrapped = False, False
         self.opening: re.Pattern[str] | None = None
         self.lost = False
         self._begin()
@@ -115,7 +126,7 @@ class _Values(Generic[Row]):
                 if mark == "}" or (mark == "]" and not self.in_array):
                     yield Bad(number, "invalid_json", "a bracket too many")
                 yield from self._finish()
-                self.in_array = self.in_array and mark != "]"
+                self._leave_array(mark, number)
                 continue
             if self.depth == 0 and mark in "}]":
                 self._take(text[taken:position], number)
@@ -145,11 +156,23 @@ class _Values(Generic[Row]):
         self.escaped = self.in_string and rest == "\\"
 
     def _opens_array(self, mark: str, before: str) -> bool:
-        if self.in_array or mark == "{" or self.depth or any(part.strip() for part in (*self.parts, before)):
+        if self.in_array or mark == "{" or self.depth > 1:
+            return False
+        if self.depth == 1:
+            if not _WRAPPER.search("".join((*self.parts[-2:], before))):
+                return False
+            self.wrapped, self.opening = True, None
+        elif any(part.strip() for part in (*self.parts, before)):
             return False
         self._begin()
         self.in_array = True
         return True
+
+    def _leave_array(self, mark: str, number: int) -> None:
+        """After the array of a wrapper its other fields follow, as if it began anew."""
+        if mark == "]" and self.in_array and self.wrapped:
+            self.parts, self.size, self.start, self.depth = ["{"], 1, number, 1
+        self.in_array = self.in_array and mark != "]"
 
     def _learn_opening(self, text: str, position: int) -> None:
         """Remember how the first element begins: by its indent, or by its first key."""
@@ -172,7 +195,9 @@ class _Values(Generic[Row]):
     def _finish(self) -> Iterator[Row | Bad]:
         text, start, size = "".join(self.parts), self.start, self.size
         self._begin()
-        if size > LONGEST_ROW:
+        if self.wrapped and not self.in_array:
+            self.wrapped = False
+        elif size > LONGEST_ROW:
             yield _too_long(start)
         elif text:
             yield from self._elements(text, start)

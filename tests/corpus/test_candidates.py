@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 
+import networkx
 import numpy as np
 import pytest
 
-from corpus.candidates import SMALL, Groups, find_groups
+from corpus.candidates import SMALL, Groups, components, find_groups, forest, groups_of, joined
 from corpus.minhash import WIDTH, Bands, Sketches, bands_for
 
 
@@ -52,3 +53,23 @@ def test_groups_are_what_meets_in_a_band(frozen: int, threads: int) -> None:
     assert sorted(group for group in found(groups) if len(group) == 2) == sorted(pairs)
     assert sorted(group for group in found(groups) if len(group) > 2) == sorted(large)
     assert pairs and large
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_trees_of_shares_hang_together_as_all_groups_do(seed: int) -> None:
+    lots = np.random.default_rng(seed)
+    everything, trees = networkx.Graph(), []
+    for _ in range(5):
+        one = lots.integers(0, 199, 30).astype(np.uint64)
+        pairs = one << np.uint64(32) | (one + lots.integers(1, 200 - one).astype(np.uint64))
+        sizes = lots.integers(9, 12, 2)
+        members = np.concatenate([np.sort(lots.choice(200, size, replace=False)) for size in sizes]).astype(np.int32)
+        joint, starts = joined(pairs, [members], [sizes])
+        for first, last in pairwise(starts):
+            networkx.add_path(everything, joint[first:last].tolist())
+        trees.append(forest(joint, starts))
+        linked = len(np.unique(joint))
+        assert len(trees[-1]) < linked <= 2 * len(trees[-1])
+    documents, parts = components(groups_of(np.concatenate(trees), [], [], 200), 200)
+    found = {frozenset(documents[first:last].tolist()) for first, last in pairwise(parts)}
+    assert found == set(map(frozenset, networkx.connected_components(everything)))

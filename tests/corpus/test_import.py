@@ -504,3 +504,42 @@ def test_a_file_name_that_is_no_utf8_is_spelt_out(tmp_path: Path) -> None:
     import_files([path], tmp_path / "out")
     (dialogue,) = read_dialogues(tmp_path / "out")
     assert dialogue.meta.file.endswith("\\xff.jsonl")
+
+
+WRAPPED = json.dumps({"data": [CMTMEDQA, SINGLE[0]]}, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        WRAPPED,
+        json.dumps({"version": 1, "about": {"rows": 2}, "data": [CMTMEDQA, SINGLE[0]], "total": 2}),
+        json.dumps({"data": [CMTMEDQA], "meta": {"data": []}, "test": [SINGLE[0]]}, indent=2),
+        json.dumps({"train": [CMTMEDQA, SINGLE[0]], "test": []}, indent="\t", ensure_ascii=False),
+        WRAPPED.replace(": [", " :\n\n[\n").replace("}, {", "},\n{"),
+    ],
+)
+def test_an_object_around_the_rows_is_opened(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "wrapped.json"
+    path.write_text(text, encoding="utf-8")
+    dialogues, rejects = read(tmp_path, path)
+    assert rejects == []
+    assert [dialogue.messages[0].content for dialogue in dialogues] == [ASKED, ASKED]
+    assert dialogues[0].meta.raw_id == "j1"
+
+
+def test_a_wrapper_keeps_lines_and_faults(tmp_path: Path) -> None:
+    path = tmp_path / "wrapped.json"
+    rows = [json.dumps(row, ensure_ascii=False) for row in (SINGLE[0], {"broken": 1}, SINGLE[1])]
+    path.write_text('{"name": "x",\n"data": [\n' + ",\n".join(rows) + '\n], "test": [\n{"instruction', encoding="utf-8")
+    dialogues, rejects = read(tmp_path, path)
+    assert [dialogue.meta.line for dialogue in dialogues] == [3, 5]
+    assert [(reject.reason, reject.line) for reject in rejects] == [("no_messages", 4), ("truncated", 7)]
+
+
+def test_a_wrapper_is_never_held_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("corpus.readers.json_files.LONGEST_ROW", 2_000)
+    path = tmp_path / "wrapped.json"
+    path.write_text(json.dumps({"data": [{**SINGLE[0], "id": str(number)} for number in range(200)]}), encoding="utf-8")
+    dialogues, rejects = read(tmp_path, path)
+    assert (len(dialogues), rejects) == (200, [])
