@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +13,7 @@ from corpus.dedup import dedup
 from corpus.duplicates import DUPLICATES, Duplicate
 from foundation.errors import ZhongjingError
 from foundation.jsonl import read_records
-from training.evaluation.items import Item, Loaded
+from training.evaluation.items import Loaded
 from training.evaluation.recipe import Contamination
 
 
@@ -39,24 +40,32 @@ def find_leaks(check: Contamination, tests: Sequence[Loaded]) -> list[Leak]:
         ]
 
 
-def without(items: Sequence[Item], leaks: Sequence[Leak], check: Contamination) -> list[Item]:
-    """The items that may be used: an error where the recipe refuses any leak, the others where it drops them."""
+def without(tests: Sequence[Loaded], leaks: Sequence[Leak], check: Contamination) -> list[Loaded]:
+    """The test sets that may be used: an error where the recipe refuses any leak, the rest where it drops them."""
     leaked = {(leak.test, leak.row) for leak in leaks}
     if leaked and check.then == "refuse":
-        counts = {test: sum(name == test for name, _ in leaked) for test in dict.fromkeys(item.test for item in items)}
-        told = ", ".join(f"{count} of {test}" for test, count in counts.items() if count)
-        first = leaks[0]
         raise ZhongjingError(
-            f"test dialogues are in the training data: {told}; the first is {first.row}, like "
-            f"{first.trained_on} of {first.version} ({first.similarity:.2f})",
+            _told(leaked, leaks[0]),
             hint="train without them (corpus dedup --exclude), or set contamination: then: drop, or flag",
         )
     if check.then == "flag":
-        return list(items)
-    kept = [item for item in items if (item.test, item.row) not in leaked]
-    if not kept:
+        return list(tests)
+    kept = [
+        msgspec.structs.replace(loaded, items=[item for item in loaded.items if (item.test, item.row) not in leaked])
+        for loaded in tests
+    ]
+    if not any(loaded.items for loaded in kept):
         raise ZhongjingError("every test dialogue is in the training data: nothing is left to compare on")
     return kept
+
+
+def _told(leaked: set[tuple[str, str]], first: Leak) -> str:
+    counts = Counter(test for test, _ in sorted(leaked))
+    counted = ", ".join(f"{count} of {test}" for test, count in counts.items())
+    return (
+        f"test dialogues are in the training data: {counted}; the first is {first.row}, like "
+        f"{first.trained_on} of {first.version} ({first.similarity:.2f})"
+    )
 
 
 def _leaks(loaded: Loaded, version: Path, threshold: float, out: Path) -> list[Leak]:

@@ -16,6 +16,7 @@ from training.evaluation.shares import Floats, interval
 PRIOR = 0.1
 STEPS = 50
 CLOSE = 1e-10
+AT_ONCE = 1_000_000  # numbers in memory
 
 
 class LengthControl(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +53,8 @@ def length_effect(
 def _with_length(levels: Floats, outcomes: Floats, longer_by: Floats, weights: Floats) -> list[Floats]:
     """Coefficients of the levels and of length: fitted to all, then to each sample (each (1 + r))."""
     design = np.concatenate([levels, _bounded(longer_by)[:, None]], axis=1)
-    return list(fit_logistic(design, outcomes, np.concatenate([np.ones((1, len(outcomes))), weights])).T)
+    parts = [np.ones((1, len(outcomes))), *np.array_split(weights, max(1, weights.size // AT_ONCE))]
+    return list(np.concatenate([fit_logistic(design, outcomes, part) for part in parts]).T)
 
 
 def fit_logistic(design: Floats, outcomes: Floats, weights: Floats, prior: float = PRIOR) -> Floats:

@@ -95,8 +95,8 @@ def measure(
         test=items[0].test,
         answers=len(given),
         faults=faults({item.id: answers[item.id] for item in items}),
-        inquiry=_mean([item for item, _ in given], [100.0 * inquires(text) for text in texts], seed),
-        characters=_mean([item for item, _ in given], [float(len(text)) for text in texts], seed),
+        inquiry=mean_of([item for item, _ in given], [100.0 * inquires(text) for text in texts], seed),
+        characters=mean_of([item for item, _ in given], [float(len(text)) for text in texts], seed),
         distinct_1=distinct(texts, 1),
         distinct_2=distinct(texts, 2),
         references=len(referred),
@@ -128,11 +128,11 @@ def _overlaps(referred: Sequence[tuple[Item, str]], seed: int, bert_score: Score
     scorer = RougeScorer(list(ROUGES), tokenizer=Characters())
     scores = [scorer.score(reference, text) for text, reference in zip(texts, references, strict=True)]
     found: dict[str, Figure | None] = {
-        name: _mean(items, [100 * score[name].fmeasure for score in scores], seed) for name in ROUGES
+        name: mean_of(items, [100 * score[name].fmeasure for score in scores], seed) for name in ROUGES
     }
     found["bleu"] = _bleu(items, texts, references, seed)
     if bert_score is not None:
-        found["bert_score"] = _mean(items, [100 * score for score in bert_score(texts, references)], seed)
+        found["bert_score"] = mean_of(items, [100 * score for score in bert_score(texts, references)], seed)
     return found
 
 
@@ -152,7 +152,8 @@ def _of_counts(row: Floats) -> float:
     return float(BLEU.compute_bleu(numbers[:4], numbers[4:8], numbers[8], numbers[9], smooth_method="exp").score)
 
 
-def _mean(items: Sequence[Item], values: Sequence[float], seed: int) -> Figure | None:
+def mean_of(items: Sequence[Item], values: Sequence[float], seed: int) -> Figure | None:
+    """The mean of one value an item, with its interval; None of nothing."""
     if not items:
         return None
     columns = np.stack([np.array(values), np.ones(len(values))], axis=1)

@@ -13,7 +13,6 @@ from training.evaluation.examples import Example
 from training.evaluation.measures import Figure
 from training.evaluation.recipe import EvaluationRecipe
 from training.evaluation.report_tables import (
-    Heads,
     Rows,
     ablation,
     agreement,
@@ -127,6 +126,14 @@ def _departments(results: Results) -> Section:
 
 
 def _measures(results: Results) -> Section:
+    intro = "方括号内为 95 % 区间；与医生原回复相像不等于好。In brackets 95 %; likeness to the doctor proves nothing."
+    blocks = [_automatic(results), _statements(results), _rewards(results)]
+    return Section("自动指标", "Measures", intro, [block for block in blocks if block.rows])
+
+
+def _automatic(results: Results) -> Block:
+    heads = ("模型 model", "题集 test", "回答 answers", "缺失或截断 faults", "主动问诊 inquiry %", "字数 characters")
+    overlaps = ("distinct-1", "distinct-2", "BLEU", "ROUGE-1", "ROUGE-2", "ROUGE-L", "BERTScore")
     rows: Rows = [
         (
             one.model,
@@ -139,27 +146,22 @@ def _measures(results: Results) -> Section:
         )
         for one in results.measures
     ]
-    heads: Heads = (
-        "模型 model",
-        "题集 test",
-        "回答 answers",
-        "缺失或截断 faults",
-        "主动问诊 inquiry %",
-        "字数 characters",
-    )
-    heads += ("distinct-1", "distinct-2", "BLEU", "ROUGE-1", "ROUGE-2", "ROUGE-L", "BERTScore")
-    blocks = [table(heads, rows, "自动指标 Automatic measures")]
-    if results.statements:
-        stated: Rows = [
-            (one.model, one.test, one.answers, *(round(v, 3) for v in (one.supported, one.contradicted, one.unknown)))
-            for one in results.statements
-        ]
-        names = ("模型 model", "题集 test", "回答 answers", "图谱支持 supported", "相矛盾 contradicted", "未知 unknown")
-        blocks.append(table(names, stated, "每个回答的陈述数 Statements per answer, held against the graph"))
-    intro = (
-        "括号内为 95 % 区间；与医生原回复相像不等于好。In brackets 95 %; likeness to the doctor is no proof of quality."
-    )
-    return Section("自动指标", "Measures", intro, blocks)
+    return table((*heads, *overlaps), rows, "自动指标 Automatic measures")
+
+
+def _statements(results: Results) -> Block:
+    heads = ("模型 model", "题集 test", "回答 answers", "图谱支持 supported", "相矛盾 contradicted", "未知 unknown")
+    rows: Rows = [
+        (one.model, one.test, one.answers, *(round(v, 3) for v in (one.supported, one.contradicted, one.unknown)))
+        for one in results.statements
+    ]
+    return table(heads, rows, "每个回答的陈述数 Statements per answer, held against the graph")
+
+
+def _rewards(results: Results) -> Block:
+    heads = ("模型 model", "评判 judge", "题集 test", "回答 answers", "平均奖励 mean reward")
+    rows: Rows = [(one.model, one.judge, one.test, one.answers, _figure(one.reward, 2)) for one in results.rewards]
+    return table(heads, rows, "奖励 Rewards")
 
 
 def _examples(results: Results, texts: Texts) -> Section:
@@ -229,5 +231,5 @@ def _who(cell: Cell) -> str:
     return f"{cell.one} : {cell.other}"
 
 
-def _figure(figure: Figure | None) -> str:
-    return f"{figure.value:.1f} ({between(figure.interval)})" if figure else "–"
+def _figure(figure: Figure | None, digits: int = 1) -> str:
+    return f"{figure.value:.{digits}f} {between(figure.interval, digits)}" if figure else "–"

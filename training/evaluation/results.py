@@ -22,7 +22,7 @@ from training.evaluation.examples import Example, disputed, lopsided
 from training.evaluation.experts import Panel
 from training.evaluation.items import Loaded
 from training.evaluation.llm_judge import Work
-from training.evaluation.measures import Measured
+from training.evaluation.measures import Figure, Measured, mean_of
 from training.evaluation.notices import Tested, notices, tested
 from training.evaluation.other_judges import Found
 from training.evaluation.published import Published
@@ -51,6 +51,17 @@ class Stated(msgspec.Struct, frozen=True, kw_only=True):
     supported: float
     contradicted: float
     unknown: float
+
+
+class Rewarded(msgspec.Struct, frozen=True, kw_only=True):
+    """The mean reward of one model's answers on one test set, in standard deviations of the reward model's training,
+    with a 95 % interval over dialogues."""
+
+    judge: str
+    test: str
+    model: str
+    answers: int
+    reward: Figure
 
 
 class Ablated(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +93,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     expert_agreement: list[Concord]
     measures: list[Measured]
     statements: list[Stated]
+    rewards: list[Rewarded]
     ablation: list[Ablated]
     lopsided: list[Example]
     disputed: list[Example]
@@ -97,12 +109,13 @@ class Gathered(msgspec.Struct, kw_only=True):
     tests: list[Loaded]
     answers: Answers
     leaks: list[Leak]
-    verdicts: list[Verdict]
-    measured: list[Measured]
-    work: dict[str, Work]
-    panels: dict[str, Panel]
-    stated: dict[str, Found]
     published: list[Published]
+    verdicts: list[Verdict] = []
+    measured: list[Measured] = []
+    work: dict[str, Work] = {}
+    panels: dict[str, Panel] = {}
+    stated: dict[str, Found] = {}
+    rewarded: dict[str, Found] = {}
 
 
 def summarise(recipe: EvaluationRecipe, rubric: Rubric, gathered: Gathered) -> Results:
@@ -138,6 +151,7 @@ def summarise(recipe: EvaluationRecipe, rubric: Rubric, gathered: Gathered) -> R
         expert_agreement=concords(verdicts),
         measures=gathered.measured,
         statements=list(_stated(gathered)),
+        rewards=list(_rewarded(gathered, seed)),
         ablation=list(_ablation(recipe, cells)),
         lopsided=lopsided(verdicts, recipe.examples),
         disputed=disputed(verdicts, recipe.examples),
@@ -163,6 +177,16 @@ def _stated(gathered: Gathered) -> Iterator[Stated]:
                         contradicted=sum(one.contradicted for one in figures) / len(figures),
                         unknown=sum(one.unknown for one in figures) / len(figures),
                     )
+
+
+def _rewarded(gathered: Gathered, seed: int) -> Iterator[Rewarded]:
+    for judge, found in gathered.rewarded.items():
+        for loaded in gathered.tests:
+            for model in gathered.answers:
+                items = [item for item in loaded.items if (item.id, model) in found]
+                reward = mean_of(items, [found[item.id, model].reward for item in items], seed)
+                if reward is not None:
+                    yield Rewarded(judge=judge, test=loaded.test.name, model=model, answers=len(items), reward=reward)
 
 
 def _ablation(recipe: EvaluationRecipe, cells: Sequence[Cell]) -> Iterator[Ablated]:

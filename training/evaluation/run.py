@@ -14,9 +14,9 @@ from foundation.files import new_file, new_folder
 from foundation.jsonl import write_records
 from foundation.manifest import FileEntry, claim_folder, entry_of, write_manifest
 from training.evaluation.answers import Answer, Answers, collect_answers, output_id
-from training.evaluation.contamination import Leak, find_leaks, without
+from training.evaluation.contamination import find_leaks, without
 from training.evaluation.experts import campaign_items, judge_by_experts, write_campaign
-from training.evaluation.items import Item, Loaded, load_test
+from training.evaluation.items import Item, load_test
 from training.evaluation.llm_judge import Reading, conversation, judge_pairs
 from training.evaluation.measures import Measured, measure, measure_doctor
 from training.evaluation.other_judges import Figures, judge_by_graph, judge_by_reward
@@ -61,22 +61,13 @@ def evaluate(recipe: EvaluationRecipe) -> Results:
         tests = [load_test(test, Path(folder) / str(place), recipe.seed) for place, test in enumerate(recipe.tests)]
         leaks = find_leaks(recipe.contamination, tests) if recipe.contamination else []
         if recipe.contamination:
-            tests = [_cleaned(loaded, leaks, recipe) for loaded in tests]
+            tests = without(tests, leaks, recipe.contamination)
         stores = Stores(recipe.cache_folder, stack)
         items = [item for loaded in tests for item in loaded.items]
-        gathered = Gathered(
-            tests=tests,
-            answers=collect_answers(recipe, items, stores.answers),
-            leaks=leaks,
-            verdicts=[],
-            measured=[],
-            work={},
-            panels={},
-            stated={},
-            published=published,
-        )
+        answers = collect_answers(recipe, items, stores.answers)
+        gathered = Gathered(tests=tests, answers=answers, leaks=leaks, published=published)
         _judge(recipe, rubric, items, gathered, stores)
-        gathered.measured = list(_measured(recipe, items, gathered.answers))
+        gathered.measured = list(_measured(recipe, items, answers))
     results = summarise(recipe, rubric, gathered)
     _write(recipe, results, gathered, items)
     return results
@@ -91,11 +82,6 @@ class Stores:
         self.figures = stack.enter_context(Store(folder / "figures.jsonl", Figures))
 
 
-def _cleaned(loaded: Loaded, leaks: Sequence[Leak], recipe: EvaluationRecipe) -> Loaded:
-    assert recipe.contamination is not None
-    return msgspec.structs.replace(loaded, items=without(loaded.items, leaks, recipe.contamination))
-
-
 def _judge(recipe: EvaluationRecipe, rubric: Rubric, items: Sequence[Item], gathered: Gathered, stores: Stores) -> None:
     """Let every judge of the recipe judge."""
     answers = gathered.answers
@@ -105,7 +91,7 @@ def _judge(recipe: EvaluationRecipe, rubric: Rubric, items: Sequence[Item], gath
         if isinstance(judge, LlmJudge):
             verdicts, gathered.work[judge.name] = judge_pairs(judge, rubric, every, stores.readings)
         elif isinstance(judge, RewardJudge):
-            verdicts, _ = judge_by_reward(judge, items, answers, every, stores.figures)
+            verdicts, gathered.rewarded[judge.name] = judge_by_reward(judge, items, answers, every, stores.figures)
         elif isinstance(judge, GraphJudge):
             verdicts, gathered.stated[judge.name] = judge_by_graph(judge, items, answers, every, stores.figures)
         elif isinstance(judge, ExpertJudge):

@@ -110,6 +110,8 @@ def test_a_reward_model_judges_overall(recipe_of: Make, reward_folder: Path) -> 
     assert [(cell.axis, cell.tie) for cell in results.cells] == [("overall", 100)]
     strict = evaluate(recipe_of(judges=(msgspec.structs.replace(judge, tie=0.0),)))
     assert strict.cells[0].wins + strict.cells[0].losses == 24
+    rewards = {one.model: one.reward.value for one in strict.rewards}
+    assert rewards.keys() == {"odd", "even"} and all(one.answers == 24 for one in strict.rewards)
 
 
 @pytest.fixture
