@@ -186,7 +186,7 @@ class Export(Order):
     seed: Annotated[int, Field(ge=0, le=2**31)] = 0
     test_share: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = 0.2
     method: Annotated[str, Field(max_length=50)] = "ranked_pairs"
-    guideline_version: Annotated[str | None, Field(max_length=50)] = None
+    guideline_version: Annotated[str | None, Field(max_length=50, pattern=r"^[^\x00-\x1f]*$")] = None
 
     def check(self, session: Session, data: DataFolder) -> None:  # noqa: ARG002
         """Raise unless there are such a campaign and such a method."""

@@ -13,6 +13,7 @@ from annotation.auth import hash_password, log_out_everywhere
 from annotation.base import now
 from annotation.errors import ConflictError, InvalidError, NotFoundError
 from annotation.models import ApiKey, AuditEntry, User
+from annotation.settling import ask_others
 
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 500
 
@@ -94,6 +95,7 @@ def alter_user(
         record(session, by, "user_back" if active else "user_left", f"user:{user_id}")
     if user.left_at is not None:
         log_out_everywhere(session, user_id)
+        ask_others(session, user_id)
         session.execute(update(ApiKey).where(ApiKey.user_id == user_id).values(revoked_at=now()))
     session.flush()
     return user

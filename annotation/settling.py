@@ -73,6 +73,21 @@ def ask_on(session: Session, task_id: int, campaign: Campaign) -> Assignment | N
     return None if expert is None else assign(session, campaign, task, expert)
 
 
+def ask_others(session: Session, expert_id: int) -> int:
+    """After an expert has left, go on with the adaptive tasks that waited for her alone; how many were given on."""
+    query = (
+        select(Assignment.task_id, Campaign)
+        .join(Campaign, Campaign.id == Assignment.campaign_id)
+        .where(Assignment.expert_id == expert_id, Assignment.completed_at.is_(None))
+        .where(Campaign.min_overlap.is_not(None), Campaign.closed_at.is_(None))
+        .order_by(Campaign.id, Assignment.position)
+    )
+    waited = session.execute(query).all()
+    for campaign in sorted({campaign for _, campaign in waited}, key=lambda campaign: campaign.id):
+        take_turn(session, campaign)
+    return sum(ask_on(session, task_id, campaign) is not None for task_id, campaign in waited)
+
+
 def assign(session: Session, campaign: Campaign, task: Task, expert: User) -> Assignment:
     """Put a task at the end of an expert's queue, answers in her own order; a queue is begun where she has none."""
     own = (Queue.expert_id == expert.id) & (Queue.campaign_id == campaign.id)

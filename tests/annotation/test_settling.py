@@ -167,6 +167,19 @@ def test_who_has_left_is_neither_asked_nor_waited_for(database, made):
         assert waiting(session) == [three]
 
 
+def test_who_leaves_last_is_replaced_at_once(database, made):
+    with database.write() as session:
+        staffed(session, made, repeats=0.0)
+        one, two, three = waiting(session)
+        decide(session, one)
+        decide(session, two)
+        assert waiting(session) == [three]
+        alter_user(session, session.get(Assignment, three).expert_id, active=False, by=None)
+        (four,) = [row for row in waiting(session) if row != three]
+        alter_user(session, session.get(Assignment, four).expert_id, active=False, by=None)
+        assert len(waiting(session)) == 3
+
+
 def test_gold_and_repeats_are_asked_as_before(database, made):
     prompts = made.prompts(4)
     tiers = [[f"o-p-03-{k}"] for k in (3, 2, 1, 0)]
