@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
@@ -76,6 +76,7 @@ def grams(text: str) -> Counter[str]:
 
 
 @given(st.lists(texts, max_size=6))
+@settings(deadline=None)
 def test_grams_are_counted_as_the_slow_way_counts_them(many: list[str]) -> None:
     counts = count_grams(many)
     assert counts.shape == (len(many), COLUMNS)
@@ -87,6 +88,7 @@ def test_grams_are_counted_as_the_slow_way_counts_them(many: list[str]) -> None:
 
 
 @given(st.lists(texts, min_size=1, max_size=5))
+@settings(deadline=None)
 def test_weighed_rows_have_length_one(many: list[str]) -> None:
     counts = count_grams(many)
     lengths = np.sqrt(weigh(counts, rarity_of(counts)).power(2).sum(axis=1))
@@ -94,6 +96,7 @@ def test_weighed_rows_have_length_one(many: list[str]) -> None:
 
 
 @given(st.lists(texts, max_size=5))
+@settings(deadline=None)
 def test_words_count_for_their_text_alone(many: list[str]) -> None:
     lexicon = Lexicon({"内科": ["头疼", "发烧"], "儿科": ["发烧", "咳嗽"]})
     for text, scores in zip(many, lexicon.scores(many), strict=True):
@@ -116,6 +119,7 @@ def test_a_graph_says_where_its_entities_belong(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("甲乙丙"), st.sampled_from("甲乙丙")), min_size=1, max_size=30))
+@settings(deadline=None)
 def test_scores_are_those_of_scikit_learn(pairs: list[tuple[str, str]]) -> None:
     true, decided = zip(*pairs, strict=True)
     classes = ["甲", "乙", "丙"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.inquiry import DOCTOR_SLOTS, PATIENT_SLOTS, SLOTS, course_of
@@ -90,6 +90,7 @@ turns_of = st.lists(
 
 
 @given(turns_of)
+@settings(deadline=None)
 def test_bounds(turns: list[str]) -> None:
     roles = ("user", "assistant")
     messages = [Message(roles[place % 2], text) for place, text in enumerate(turns)]
