@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from corpus.classify_report import about, course
 from corpus.records import RankedPrompt
 from corpus.report import content, graph, personal, rejects
 from demo.figures import figure, share
@@ -27,6 +28,8 @@ def write_report(travelled: Travelled, path: Path) -> None:
         lambda run: rejects(run.version),
         lambda run: personal(run.corpus),
         lambda run: graph(run.version),
+        lambda run: about(run.version),
+        lambda run: course(run.version),
         lambda run: content(run.version),
         _experts,
         _consensus,
