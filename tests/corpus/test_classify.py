@@ -19,6 +19,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_f
 import corpus.steps
 from corpus.classifier import KIND, WEIGHTS, Classifier, default_model
 from corpus.classify import ClassifyOptions, classify, profiled
+from corpus.classify_report import about, course
 from corpus.departments import department_of
 from corpus.evidence import GraphEvidence, Lexicon, department_lexicon
 from corpus.features import COLUMNS, count_grams, rarity_of, weigh
@@ -330,3 +331,15 @@ def test_what_was_filled_in_is_no_label(set_of: Callable[..., Path], tmp_path: P
     assert next(read_dialogues(tmp_path / "out")).department == "妇产科"
     with pytest.raises(ZhongjingError, match="names a department"):
         teach([tmp_path / "out"], tmp_path / "model")
+
+
+def test_the_report_of_a_set(
+    set_of: Callable[..., Path], make_dialogue: Callable[..., Dialogue], tmp_path: Path
+) -> None:
+    classify(set_of(make_dialogue(CONSULTATION, department="内科"), CONSULTATION), tmp_path / "out")
+    headings = [block.heading for block in about(tmp_path / "out").blocks]
+    assert any("0.0% alike" in heading for heading in headings)
+    assert len(course(tmp_path / "out").blocks) == 5
+    classify(set_of(name="nothing"), tmp_path / "empty")
+    assert not any("alike" in block.heading for block in about(tmp_path / "empty").blocks)
+    assert len(course(tmp_path / "empty").blocks) == 5
