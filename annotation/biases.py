@@ -5,6 +5,7 @@ Every expert is tested, so the p-values of a table are Holm's: they hold for all
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import exp, sqrt
 
 import msgspec
@@ -127,21 +128,9 @@ def friedman(ranks: Floats) -> tuple[float, int]:
 
 def length_biases(ballots: Ballots, laid: Panel) -> list[LengthBias | Gap]:
     """For every expert of the panel."""
-    lengths = answer_lengths(ballots, laid.tasks)
-    hits, totals = longer_preferred(laid.levels, lengths)
-    leanings = towards_longer(laid.levels, lengths)
-    votes = leanings.sum(axis=0, dtype=np.int64)
-    present = ranked(laid.levels)
-    judges = present.sum(axis=0)
-    tested: list[LengthBias | Gap] = []
-    for place in range(len(laid.experts)):
-        share = clustered_share(hits[place], totals[place])
-        if share is None:
-            tested.append(Gap(reason="few_prompts", have=int((totals[place] > 0).sum()), need=FEWEST_CLUSTERS))
-            continue
-        others = (judges - present[place])[:, None]
-        margin = np.divide(votes - leanings[place], others, out=np.full(votes.shape, np.nan), where=others > 0)
-        tested.append(_length_bias(share, leanings[place], margin))
+    leanings = towards_longer(laid.levels, answer_lengths(ballots, laid.tasks))
+    margins = _margins_of_others(leanings, ranked(laid.levels))
+    tested = [_length_bias(own, margin) for own, margin in zip(leanings, margins, strict=True)]
     adjusted = iter(holm([one.p for one in tested if isinstance(one, LengthBias) and one.p is not None]))
     return [
         msgspec.structs.replace(one, p=next(adjusted)) if isinstance(one, LengthBias) and one.p is not None else one
@@ -184,7 +173,20 @@ def modified_z(values: Floats) -> Floats:
     return np.zeros_like(values) if spread == 0 else 0.6745 * (values - centre) / spread
 
 
-def _length_bias(share: Share, leanings: Levels, margin: Floats) -> LengthBias:
+def _margins_of_others(leanings: Levels, present: Flags) -> Iterator[Floats]:
+    """For each expert (prompts, pairs): the others' votes for the longer answer less those for the shorter, by how many
+    there are; NaN where there are none."""
+    votes, judges = leanings.sum(axis=0, dtype=np.int64), present.sum(axis=0)
+    for own, there in zip(leanings, present, strict=True):
+        others = (judges - there)[:, None]
+        yield np.divide(votes - own, others, out=np.full(votes.shape, np.nan), where=others > 0)
+
+
+def _length_bias(leanings: Levels, margin: Floats) -> LengthBias | Gap:
+    totals = (leanings != 0).sum(axis=-1)
+    share = clustered_share((leanings > 0).sum(axis=-1), totals)
+    if share is None:
+        return Gap(reason="few_prompts", have=int((totals > 0).sum()), need=FEWEST_CLUSTERS)
     prompt, pair = np.nonzero((leanings != 0) & ~np.isnan(margin))
     if len(np.unique(prompt)) < FEWEST_CLUSTERS:
         return LengthBias(longer=share, even=None, p=None)
