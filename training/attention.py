@@ -1,8 +1,8 @@
 """Attention over packed rows: a prompt's answers see the prompt and themselves, and rows see nothing of each other.
 
-Two kernels give the same result. `sdpa` works everywhere: per row, the prompt is causal and the answers get a 4D mask,
-so that no mask is larger than answers x row. `flex` is one call of FlexAttention over all rows, which skips whole
-blocks that nobody sees; it needs a GPU to be trained with.
+Two kernels give the same result. `sdpa` works everywhere: a prompt is causal, and each of its answers attends to prompt
+and itself, so that no mask is larger than answer x (prompt and answer). `flex` is one call of FlexAttention over all
+rows, which skips whole blocks that nobody sees; it needs a GPU to be trained with.
 """
 
 from __future__ import annotations
@@ -26,22 +26,30 @@ with needs_extra("train", "scoring answers"):
 KERNELS = {"sdpa": "shared_prompt_sdpa", "flex": "shared_prompt_flex"}
 
 
-class Block(msgspec.Struct, frozen=True):
-    """Where a row stands among the packed tokens. `sees` (answers, row) is true where an answer's token may look."""
-
-    start: int
-    answers: int
-    end: int
-    sees: Tensor
-
-
 class Layout(msgspec.Struct, frozen=True, dict=True):
-    """All rows of a batch. `row` and `answer` (N,) number each token's row from 0, and its answer from 1 or 0 for the
-    prompt."""
+    """All rows of a batch: of each the length of its prompt and those of its answers, which follow it. `row` and
+    `answer` (N,) number each token's row from 0, and its answer from 1 or 0 for the prompt. In the layer numbered
+    `final`, where there is one, only the last token of each answer is looked at.
+    """
 
-    blocks: list[Block]
+    rows: list[tuple[int, list[int]]]
     row: Tensor
     answer: Tensor
+    final: int | None = None
+
+    @functools.cached_property
+    def sizes(self) -> list[int]:
+        """The lengths of all prompts and answers, as they stand."""
+        return [length for prompt, answers in self.rows for length in (prompt, *answers)]
+
+    @functools.cached_property
+    def masks(self) -> list[Tensor]:
+        """(A, P + A) for each answer: what its tokens see of the prompt, which is all, and of themselves."""
+        return [
+            torch.ones(length, prompt + length, dtype=torch.bool, device=self.row.device).tril(prompt)
+            for prompt, answers in self.rows
+            for length in answers
+        ]
 
     @functools.cached_property
     def block_mask(self) -> Any:
@@ -68,35 +76,49 @@ def shared_prompts(model: Any) -> Iterator[None]:
 
 def lay_out(rows: Sequence[tuple[int, Sequence[int]]], device: torch.device) -> Layout:
     """The layout of rows given as the length of the prompt and the lengths of the answers."""
-    blocks, row_of, answer_of, start = [], [], [], 0
-    for number, (prompt, answers) in enumerate(rows):
-        lengths = torch.tensor([prompt, *answers])
-        answer = torch.repeat_interleave(torch.arange(len(lengths)), lengths)
-        order = torch.arange(len(answer))
-        keys, queries = answer[None], answer[prompt:, None]
-        sees = (order[None] <= order[prompt:, None]) & ((keys == 0) | (keys == queries))
-        blocks.append(Block(start, start + prompt, start + len(answer), sees.to(device)))
-        row_of.append(torch.full_like(answer, number))
-        answer_of.append(answer)
-        start += len(answer)
-    return Layout(blocks, torch.cat(row_of).to(device), torch.cat(answer_of).to(device))
+    lengths = [torch.tensor([prompt, *answers]) for prompt, answers in rows]
+    answer = [torch.repeat_interleave(torch.arange(len(each)), each) for each in lengths]
+    row = [torch.full_like(each, number) for number, each in enumerate(answer)]
+    plain = [(prompt, list(answers)) for prompt, answers in rows]
+    return Layout(plain, torch.cat(row).to(device), torch.cat(answer).to(device))
 
 
 def _sdpa(
-    _module: Any, query: Tensor, key: Tensor, value: Tensor, _mask: Any, *, layout: Layout, **options: Any
+    module: Any, query: Tensor, key: Tensor, value: Tensor, _mask: Any, *, layout: Layout, **options: Any
 ) -> tuple[Tensor, None]:
     """(1, heads, N, size) queries to (1, N, heads, size)."""
     _refuse_unknown(layout, options)
     grouped = query.shape[1] != key.shape[1]
     attend = functools.partial(scaled_dot_product_attention, scale=options.get("scaling"), enable_gqa=grouped)
-    parts = []
-    for block in layout.blocks:
-        prompt, row = slice(block.start, block.answers), slice(block.start, block.end)
-        if block.answers > block.start:
-            parts.append(attend(query[:, :, prompt], key[:, :, prompt], value[:, :, prompt], is_causal=True))
-        asked = query[:, :, block.answers : block.end]
-        parts.append(attend(asked, key[:, :, row], value[:, :, row], attn_mask=block.sees))
-    return torch.cat(parts, 2).transpose(1, 2).contiguous(), None
+    final = layout.final is not None and layout.final == getattr(module, "layer_idx", None)
+    parts = _final(attend, query, key, value, layout) if final else _all(attend, query, key, value, layout)
+    return torch.cat(list(parts), 2).transpose(1, 2).contiguous(), None
+
+
+def _all(attend: Any, query: Tensor, key: Tensor, value: Tensor, layout: Layout) -> Iterator[Tensor]:
+    """Prompts are causal; an answer sees its prompt and itself. All are split once: a slice's gradient is a whole."""
+    queries, keys, values = (iter(every.split(layout.sizes, 2)) for every in (query, key, value))
+    masks = iter(layout.masks)
+    for length, answers in layout.rows:
+        shared = next(keys), next(values)
+        asked = next(queries)
+        if length:
+            yield attend(asked, *shared, is_causal=True)
+        for _ in answers:
+            seen = (torch.cat([both, own], 2) for both, own in zip(shared, (next(keys), next(values)), strict=True))
+            yield attend(next(queries), *seen, attn_mask=next(masks))
+
+
+def _final(attend: Any, query: Tensor, key: Tensor, value: Tensor, layout: Layout) -> Iterator[Tensor]:
+    """An answer's last token sees all of its prompt and its answer; of the others nothing is wanted."""
+    queries, keys, values = (iter(every.split(layout.sizes, 2)) for every in (query, key, value))
+    for _, answers in layout.rows:
+        shared = next(keys), next(values)
+        yield torch.zeros_like(next(queries))
+        for _ in answers:
+            asked = next(queries)
+            seen = (torch.cat([both, own], 2) for both, own in zip(shared, (next(keys), next(values)), strict=True))
+            yield torch.nn.functional.pad(attend(asked[:, :, -1:], *seen), (0, 0, asked.shape[2] - 1, 0))
 
 
 def _flex(
@@ -117,7 +139,7 @@ def _compiled() -> Any:
 def _refuse_unknown(layout: Layout, options: dict[str, Any]) -> None:
     """A model may ask for what would change its scores: better to stop than to differ silently."""
     window = options.get("sliding_window")
-    if window is not None and any(block.end - block.start > window for block in layout.blocks):
+    if window is not None and any(prompt + max(answers) > window for prompt, answers in layout.rows):
         raise ZhongjingError(
             f"this model looks back {window} tokens at most, and a row is longer", hint="lower max_tokens"
         )

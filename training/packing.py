@@ -8,6 +8,7 @@ The rows of a batch stand one after the other without padding.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from corpus.records import Message
 from foundation.errors import needs_extra
 from training.attention import Layout, lay_out
 from training.models import render, shorter
+from training.thinning import read_at
 
 with needs_extra("train", "scoring answers"):
     import torch
@@ -82,10 +84,12 @@ def collate(rows: Sequence[Row], device: torch.device) -> Batch:
     positions = [place for row in rows for place in _positions(row)]
     last = torch.zeros((len(rows), max(len(row.own) for row in rows)), dtype=torch.long)
     there = torch.zeros(last.shape, dtype=torch.bool)
-    for number, (row, block) in enumerate(zip(rows, layout.blocks, strict=True)):
-        ends = block.answers - 1 + torch.tensor([len(own) for own in row.own]).cumsum(0)
+    start = 0
+    for number, row in enumerate(rows):
+        ends = start + len(row.shared) - 1 + torch.tensor([len(own) for own in row.own]).cumsum(0)
         last[number, : len(ends)] = ends
         there[number, : len(ends)] = True
+        start = int(ends[-1]) + 1
     return Batch(
         tokens=torch.tensor([tokens], device=device),
         positions=torch.tensor([positions], device=device),
@@ -106,9 +110,14 @@ class Scorer(torch.nn.Module):
         """(B, K) scores in float32 at each answer's last token; 0 where there is no answer."""
         plain = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
         trunk = getattr(plain, plain.base_model_prefix)
-        hidden = trunk(
-            input_ids=batch.tokens, position_ids=batch.positions, use_cache=False, layout=batch.layout
-        ).last_hidden_state
+        recomputes = getattr(self.model, "is_gradient_checkpointing", False) and torch.is_grad_enabled()
+        layout, places = batch.layout, batch.last[batch.there]
+        with nullcontext(False) if recomputes else read_at(trunk, places) as thin:
+            if thin:
+                layout = msgspec.structs.replace(layout, final=plain.config.num_hidden_layers - 1)
+            hidden = trunk(
+                input_ids=batch.tokens, position_ids=batch.positions, use_cache=False, layout=layout
+            ).last_hidden_state
         ends = hidden[0, batch.last]
         with torch.autocast(ends.device.type, enabled=False):
             result: Tensor = plain.score(ends.to(next(plain.score.parameters()).dtype)).squeeze(-1).float()
