@@ -17,6 +17,7 @@ from foundation.errors import needs_extra
 from training.models import load_causal
 from training.recipes import Lora, PPORecipe
 from training.runtime import seeded, uses_bf16
+from training.thinning import read_at
 
 with needs_extra("train", "training with PPO"):
     import torch
@@ -71,11 +72,12 @@ class Actor(nn.Module):
         """
         inputs = _inputs(tokens, real)
         if reference:
-            with self.role(None):
-                logits = (self.reference or self.plain)(**inputs, logits_to_keep=length + 1).logits
+            model = self.reference or self.plain
+            with self.role(None), self._read_late(getattr(model, model.base_model_prefix), tokens, length):
+                logits = model(**inputs, logits_to_keep=length + 1).logits
             logprobs = _chosen(logits, tokens, length, temperature)
             return logprobs, torch.zeros_like(logprobs)
-        with self._thrifty():
+        with self._thrifty(), self._read_late(self.trunk, tokens, length):
             with self.role(POLICY):
                 shared = VALUE not in self.roles
                 output = self.plain(**inputs, logits_to_keep=length + 1, output_hidden_states=shared)
@@ -129,6 +131,13 @@ class Actor(nn.Module):
     def trained(self) -> dict[str, nn.Parameter]:
         """The weights that PPO changes, by name."""
         return {name: weight for name, weight in self.named_parameters() if weight.requires_grad}
+
+    def _read_late(self, trunk: Any, tokens: Tensor, length: int) -> AbstractContextManager[Any]:
+        """The last layer is computed for the answer and the token before it, unless activations are computed again."""
+        if self._layers:
+            return nullcontext()
+        end = tokens.shape[1]
+        return read_at(trunk, torch.arange(end - length - 1, end, device=tokens.device))
 
     @contextmanager
     def _thrifty(self) -> Iterator[None]:

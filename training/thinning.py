@@ -14,7 +14,6 @@ from typing import Any
 from foundation.errors import needs_extra
 
 with needs_extra("train", "scoring answers"):
-    import torch
     from torch import Tensor, nn
 
 
@@ -64,8 +63,3 @@ def _only_at(module: nn.Module, places: Tensor) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def span(length: int, end: int, device: torch.device) -> Tensor:
-    """The last `length` of `end` places."""
-    return torch.arange(end - length, end, device=device)
