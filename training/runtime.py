@@ -76,10 +76,17 @@ def accelerator(precision: str) -> Any:
 
     The other processes may wait for hours while the first one evaluates.
     """
-    AcceleratorState._reset_state()  # an earlier run in this process may have had another precision
     patience = InitProcessGroupKwargs(timeout=timedelta(hours=6))
+    return Accelerator(mixed_precision=mixed_precision(precision), kwargs_handlers=[patience])
+
+
+def mixed_precision(precision: str) -> str:
+    """What accelerate calls it. Another precision of an earlier run in this process is forgotten; the same must not
+    be, since accelerate forgets FSDP with it."""
     mixed = "bf16" if uses_bf16(precision) else "no"
-    return Accelerator(mixed_precision=mixed, kwargs_handlers=[patience])
+    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != mixed:
+        AcceleratorState._reset_state()
+    return mixed
 
 
 def uses_bf16(precision: str) -> bool:

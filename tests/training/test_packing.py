@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoTokenizer, LlamaConfig, LlamaForSequenceClassification
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForSequenceClassification
 
 from corpus.records import Message
 from foundation.errors import ZhongjingError
 from training.attention import KERNELS, shared_prompts
 from training.packing import Scorer, collate, encode_answers, share
+from training.thinning import read_at
 
 CPU = torch.device("cpu")
 VOCABULARY = 50
@@ -146,3 +148,29 @@ def test_conversations_are_cut_from_the_oldest_turns(tiny: Path) -> None:
     for limit in range(1, longest):
         row = encode_answers(tokenizer, turns, answers, limit)
         assert row.truncated and max(map(len, row.full)) <= limit and all(row.own)
+
+
+def test_the_last_layer_computed_where_it_is_read_gives_the_same(tiny: Path) -> None:
+    """Values there and the gradients of all weights, beside the whole layer's; nothing is said of other places."""
+    model = AutoModelForCausalLM.from_pretrained(tiny)
+    tokens, places = (
+        torch.randint(7, 300, (2, 12), generator=torch.Generator().manual_seed(0)),
+        torch.tensor([3, 9, 11]),
+    )
+    found = {}
+    for thin in (False, True):
+        model.zero_grad()
+        with read_at(model.model, places) if thin else nullcontext():
+            hidden = model.model(input_ids=tokens).last_hidden_state
+        hidden[:, places].square().sum().backward()
+        found[thin] = hidden, {name: weight.grad.clone() for name, weight in model.named_parameters()}
+    assert torch.allclose(found[True][0][:, places], found[False][0][:, places], atol=1e-6)
+    assert not torch.allclose(found[True][0][:, 4], found[False][0][:, 4], atol=1e-3)
+    for name, gradient in found[False][1].items():
+        assert torch.allclose(found[True][1][name], gradient, atol=1e-4), name
+    assert torch.equal(model.model(input_ids=tokens).last_hidden_state, found[False][0])
+
+
+def test_a_layer_of_another_make_is_left_alone() -> None:
+    with read_at(torch.nn.Linear(2, 2), torch.tensor([0])) as thin:
+        assert not thin

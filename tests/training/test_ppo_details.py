@@ -20,12 +20,13 @@ from corpus.records import Message
 from foundation.errors import ZhongjingError
 from training.actor import Actor, load_actor
 from training.drawing import LocalDrawer, cut, decoding_config, draw_tokens, padded, stop_token
+from training.fitting import trainable
 from training.generate import read_prompts
 from training.judge import judge_of
 from training.models import encode_prompt
 from training.policy import encode
 from training.ppo import Rollout, Trainer, adapt, credit, in_turn, penalise, take, token_rewards, whiten
-from training.recipes import Lora, Model, PPORecipe
+from training.recipes import Lora, Model, PPORecipe, RewardRecipe
 from training.stepping import set_epsilon
 
 
@@ -174,6 +175,21 @@ def test_the_reward_comes_with_the_last_token_alone() -> None:
     mask = torch.tensor([[True, True, False], [True, True, True], [True, False, False]])
     rewards = token_rewards(torch.tensor([1.0, 2.0, 3.0]), torch.zeros(3, 3), mask, 0.1)
     assert rewards.tolist() == [[0, 1, 0], [0, 0, 2], [3, 0, 0]]
+
+
+def test_the_reward_head_starts_small(tiny: Path) -> None:
+    """Deviation 0.02, whatever the base: first scores are near 0 and a pair's first loss near log 2."""
+    recipe = RewardRecipe(rankings=tiny, output=tiny, model=Model(path=tiny), lora=None)
+    heads = [
+        trainable(tiny, msgspec.structs.replace(recipe, seed=seed))[0].score.weight.detach().flatten()
+        for seed in range(20)
+    ]
+    weights = torch.cat(heads)
+    assert weights.std().item() == pytest.approx(0.02, rel=0.1)
+    assert abs(weights.mean().item()) < 0.002
+    assert not torch.equal(heads[0], heads[1]), "another seed, another head"
+    again, _ = trainable(tiny, recipe)
+    assert torch.equal(again.score.weight.flatten(), heads[0]) and again.score.bias is None
 
 
 def test_logits_are_divided_by_the_temperature(actor: Actor) -> None:

@@ -24,11 +24,10 @@ from training.logs import RunLog
 from training.models import load_causal, model_folder
 from training.recipes import Lora
 from training.recipes.tuning import Tuning
-from training.runtime import device, enough_memory, machine, prepare, training_progress, uses_bf16
+from training.runtime import device, enough_memory, machine, mixed_precision, prepare, training_progress, uses_bf16
 
 with needs_extra("train", "training"):
     import datasets
-    from accelerate.state import AcceleratorState
     from peft import LoraConfig
     from transformers import PrinterCallback, TrainerCallback
 
@@ -82,7 +81,6 @@ def arguments(recipe: Tuning) -> dict[str, Any]:
             f"{machine().num_processes} processes",
             hint=f"make batch a multiple of {at_once}",
         )
-    AcceleratorState._reset_state()  # an earlier run in this process may have had another precision
     return {
         "output_dir": str(partial_folder(recipe.output)),
         "num_train_epochs": recipe.epochs,
@@ -94,7 +92,7 @@ def arguments(recipe: Tuning) -> dict[str, Any]:
         "per_device_train_batch_size": recipe.rows_per_pass,
         "gradient_accumulation_steps": recipe.batch // at_once,
         "gradient_checkpointing": recipe.gradient_checkpointing,
-        "bf16": uses_bf16(recipe.precision),
+        "bf16": mixed_precision(recipe.precision) == "bf16",
         "seed": recipe.seed,
         "save_steps": recipe.checkpoint_every,
         "save_total_limit": 2,
