@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from foundation.errors import needs_extra
+from training.adapters import configuration
 from training.models import load_causal
-from training.recipes import Lora, PPORecipe
+from training.recipes import PPORecipe
 from training.runtime import seeded, uses_bf16
 from training.thinning import read_at
 
@@ -48,10 +49,10 @@ class Actor(nn.Module):
         self.tokenizer = tokenizer
         without_dropout(base)
         self.reference = None if recipe.lora else copy.deepcopy(base).requires_grad_(False)
-        self.model = PeftModel(base, _config(recipe.lora), adapter_name=POLICY) if recipe.lora else base
+        self.model = PeftModel(base, configuration(recipe.lora), adapter_name=POLICY) if recipe.lora else base
         self.roles = [POLICY]
         if recipe.lora and recipe.value_adapter:
-            self.model.add_adapter(VALUE, _config(recipe.lora))
+            self.model.add_adapter(VALUE, configuration(recipe.lora))
             self.roles.append(VALUE)
         self.value = zero_head(base)
         self.to(base.device)
@@ -188,12 +189,6 @@ def _checkpointed(base: Any, actor: Actor) -> list[nn.Module]:
     enable = getattr(base, "activation_checkpointing_enable", None) or base.gradient_checkpointing_enable
     enable({"use_reentrant": False, "context_fn": contexts})
     return [module for module in base.modules() if isinstance(module, GradientCheckpointingLayer)]
-
-
-def _config(lora: Lora) -> LoraConfig:
-    return LoraConfig(
-        task_type="CAUSAL_LM", r=lora.rank, lora_alpha=lora.alpha, lora_dropout=0.0, target_modules="all-linear"
-    )
 
 
 def _inputs(tokens: Tensor, real: Tensor) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Low-rank adapters of a reward model, and what is kept of them beside the merged model.
+"""Low-rank adapters, and what is kept of a reward model's beside the merged model.
 
 A policy on the same base can take the adapter for its judge, so that one base serves both.
 """
@@ -38,17 +38,16 @@ class Adapter(msgspec.Struct, frozen=True):
         as_readable(folder)
 
 
-def adapted(model: Any, lora: Lora) -> Any:
-    """The classifier with adapters on its linear layers, without dropout; the new score head is trained fully."""
-    config = LoraConfig(
-        task_type="SEQ_CLS",
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=0.0,
-        target_modules="all-linear",
-        modules_to_save=["score"],
+def configuration(lora: Lora, task: str = "CAUSAL_LM", **more: Any) -> Any:
+    """Adapters on all linear layers of a trunk, without dropout."""
+    return LoraConfig(
+        task_type=task, r=lora.rank, lora_alpha=lora.alpha, lora_dropout=0.0, target_modules="all-linear", **more
     )
-    return get_peft_model(model, config).to(device())
+
+
+def adapted(model: Any, lora: Lora) -> Any:
+    """The classifier with adapters on its linear layers; the new score head is trained fully."""
+    return get_peft_model(model, configuration(lora, "SEQ_CLS", modules_to_save=["score"])).to(device())
 
 
 def adapter_of(model: Any) -> Adapter:

@@ -19,16 +19,15 @@ from foundation.errors import ZhongjingError, needs_extra
 from foundation.files import new_file
 from foundation.manifest import FileEntry
 from foundation.progress import Steps
+from training.adapters import configuration
 from training.checkpoints import Identity, identity, partial_folder, refuse_other, start_afresh
 from training.logs import RunLog
 from training.models import load_causal, model_folder
-from training.recipes import Lora
 from training.recipes.tuning import Tuning
 from training.runtime import device, enough_memory, machine, mixed_precision, prepare, training_progress, uses_bf16
 
 with needs_extra("train", "training"):
     import datasets
-    from peft import LoraConfig
     from transformers import PrinterCallback, TrainerCallback
 
 MARK = "zhongjing.json"
@@ -69,7 +68,7 @@ def starting(recipe: Tuning, base: Path) -> tuple[Any, Any, Any]:
     dtype = "bfloat16" if recipe.lora and uses_bf16(recipe.precision) else "float32"
     with enough_memory(MEMORY):
         model, tokenizer = load_causal(base, recipe.model.chat_template, dtype=dtype)
-    return model, tokenizer, _adapters(recipe.lora) if recipe.lora else None
+    return model, tokenizer, configuration(recipe.lora) if recipe.lora else None
 
 
 def arguments(recipe: Tuning) -> dict[str, Any]:
@@ -185,9 +184,3 @@ def _last_checkpoint(folder: Path, known: Identity) -> Path | None:
     if machine().is_main_process:
         warn(f"{folder}: going on after step {max(whole)} of an interrupted run")
     return last
-
-
-def _adapters(lora: Lora) -> Any:
-    return LoraConfig(
-        task_type="CAUSAL_LM", r=lora.rank, lora_alpha=lora.alpha, lora_dropout=0.0, target_modules="all-linear"
-    )
