@@ -10,6 +10,7 @@ import typer
 from foundation.cli import say, warn
 
 Source = Annotated[Path, typer.Argument(metavar="IN", help="Folder of a dialogue set.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder to write the new dialogue set to.")]
 OptionalGraph = Annotated[Path | None, typer.Option("--graph", help="Folder of a built knowledge graph.")]
 OptionalKey = Annotated[
     Path | None,
