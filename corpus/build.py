@@ -22,6 +22,7 @@ from corpus.matching import match
 from corpus.normalise import normalise
 from corpus.originals import load_key, originals_beside, refuse_inside, seal
 from corpus.origins import Origins
+from corpus.rewriting import RewriteStep, rewrite
 from corpus.sets import GRAPH_KIND, StageResult
 from corpus.versions import check_name, freeze
 from foundation.errors import ZhongjingError
@@ -69,6 +70,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     dedup: DedupOptions = DedupOptions()
     decide: DecideOptions = DecideOptions()
     classify: ClassifyOptions = ClassifyOptions()
+    rewrite: RewriteStep | None = None
     freeze: FreezeOptions = FreezeOptions()
 
 
@@ -111,11 +113,11 @@ def run_chain(
     processes: int | None = None,
     on_stage: OnStage | None = None,
 ) -> list[StageResult]:
-    """Import, normalise, de-identify, filter, deduplicate, apply decisions, match, classify and freeze.
+    """Import, normalise, de-identify, filter, deduplicate, apply decisions, match, classify, rewrite and freeze.
 
     Each step leaves a folder under `out/work`; the version is `out/versions/<name>-v<N>`. A step whose inputs and
-    parameters are those of an earlier run is reused. Without a graph there is no matching. `on_stage` is called
-    after each step.
+    parameters are those of an earlier run is reused. Without a graph there is no matching, without
+    `options.rewrite` no rewriting. `on_stage` is called after each step.
     """
     results: list[StageResult] = []
     for result in _steps(files, graph, out, name, options or Options(), names, processes):
@@ -200,6 +202,8 @@ def _steps(
     check_name(name)
     if graph is not None:
         read_manifest(graph, GRAPH_KIND)
+    if options.rewrite is not None and graph is None:
+        raise ZhongjingError("rewriting needs a graph to check facts with", hint="name a graph in the recipe")
     if options.classify.model is not None:
         read_manifest(Path(options.classify.model), CLASSIFIER)
     work = out / "work"
@@ -226,6 +230,9 @@ def _steps(
         last = work / "match"
     yield classify(last, work / "classify", graph=graph, options=options.classify, **how)
     last = work / "classify"
+    if options.rewrite is not None and graph is not None:
+        yield rewrite(last, graph, work / "rewrite", options.rewrite.endpoint, options=options.rewrite, reuse=True)
+        last = work / "rewrite"
     yield freeze(last, out / "versions", name, parents=options.freeze.parents, origins=options.freeze.origins)
 
 
@@ -236,6 +243,7 @@ def _placed(options: Options, base: Path) -> Options:
         dedup=_placed_paths(options.dedup, ("against", "exclude"), base),
         decide=_placed_paths(options.decide, ("decisions",), base),
         classify=_placed_paths(options.classify, ("model",), base),
+        rewrite=_placed_paths(options.rewrite, ("style",), base) if options.rewrite is not None else None,
     )
 
 

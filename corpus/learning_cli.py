@@ -79,7 +79,7 @@ def rewrite_set(
         context=context,
         price_in=price_in,
         price_out=price_out,
-        style=style,
+        style=str(style) if style is not None else None,
     )
 
     def tell(usage: Usage) -> None:

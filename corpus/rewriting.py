@@ -39,7 +39,8 @@ _TAGS = {"equal": "=", "delete": "-", "insert": "+"}
 
 class RewriteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How turns are rewritten. A turn gets up to `attempts` answers of up to `max_tokens` each, and is shown with the
-    `context` messages before it. `style` is the instruction; the prices are for a million tokens, in any currency."""
+    `context` messages before it. `style` is a file with the instruction; prices are for a million tokens, in any currency.
+    """
 
     attempts: Annotated[int, Meta(ge=1)] = 3
     max_tokens: Annotated[int, Meta(ge=1)] = 1024
@@ -48,7 +49,13 @@ class RewriteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     context: Annotated[int, Meta(ge=0)] = 2
     price_in: Annotated[float, Meta(ge=0)] = 0.0
     price_out: Annotated[float, Meta(ge=0)] = 0.0
-    style: Path | None = None
+    style: str | None = None
+
+
+class RewriteStep(RewriteOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a recipe says of rewriting: how, and by which endpoint."""
+
+    endpoint: Endpoint
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -124,7 +131,7 @@ def rewrite(
     chosen = options or RewriteOptions()
     if not identified:
         _require_deidentified(source)
-    style = style_of(chosen.style)
+    style = style_of(Path(chosen.style) if chosen.style is not None else None)
     plan = plan_step(STAGE, source, _parameters(endpoint, chosen, style), graph=graph)
 
     def work(writer: SetWriter) -> None:
@@ -298,8 +305,7 @@ def _require_deidentified(source: Path) -> None:
 
 def _parameters(endpoint: Endpoint, options: RewriteOptions, style: str) -> dict[str, object]:
     """What decides the result: neither the endpoint's address nor its key."""
-    chosen = msgspec.to_builtins(msgspec.structs.replace(options, style=None))
-    del chosen["style"]
+    chosen = {name: getattr(options, name) for name in RewriteOptions.__struct_fields__}
     return {"model": endpoint.model, **chosen, "style": hashlib.sha256(style.encode()).hexdigest()[:16]}
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corpus.build import build
 from corpus.matching import REVIEW, Review
 from corpus.records import Dialogue, Rewriting
 from corpus.rewriting import REWRITES, Rewrite, RewriteOptions, changes, rewrite
@@ -255,6 +257,34 @@ def test_what_was_not_deidentified_stays_in_the_house(
     scripted.script = honest
     rewrite(source, graph, tmp_path / "out", endpoint, identified=True)
     assert scripted.asked
+
+
+def test_a_recipe_rewrites_before_it_freezes(
+    scripted: Any, graph: Path, jsonl: Callable[..., Path], tmp_path: Path
+) -> None:
+    jsonl(
+        {"messages": [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(CONSULTATION)]}
+    )
+    recipe = {
+        "name": "care",
+        "inputs": ["raw.jsonl"],
+        "graph": str(graph),
+        "out": "run",
+        "options": {"rewrite": {"endpoint": {"base_url": scripted.url, "model": "m"}, "attempts": 2}},
+    }
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    scripted.script = honest
+    built = build(tmp_path / "recipe.yaml", processes=1)
+    (dialogue,) = read_dialogues(built.version)
+    assert dialogue.messages[1].content == FAITHFUL[CONSULTATION[1]]
+    assert dialogue.rewriting == Rewriting(rewritten=[1, 3])
+    asked = len(scripted.asked)
+    assert all(result.reused for result in build(tmp_path / "recipe.yaml", processes=1).results)
+    assert len(scripted.asked) == asked
+    recipe["graph"] = None
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    with pytest.raises(ZhongjingError, match="needs a graph"):
+        build(tmp_path / "recipe.yaml", processes=1)
 
 
 COMMAND = [sys.executable, "-m", "zhongjing", "corpus", "rewrite"]
