@@ -22,7 +22,8 @@ from corpus.matching import match
 from corpus.normalise import normalise
 from corpus.originals import load_key, originals_beside, refuse_inside, seal
 from corpus.origins import Origins
-from corpus.rewriting import RewriteStep, rewrite
+from corpus.rewrites import RewriteStep
+from corpus.rewriting import rewrite
 from corpus.sets import GRAPH_KIND, StageResult
 from corpus.versions import check_name, freeze
 from foundation.errors import ZhongjingError

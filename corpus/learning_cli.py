@@ -59,7 +59,8 @@ def rewrite_set(
     Example: zhongjing corpus rewrite work/match --out work/rewrite --graph kg --base-url http://127.0.0.1:8000/v1 \\
     --model qwen3-32b --price-in 2 --price-out 6
     """
-    from corpus.rewriting import RewriteOptions, rewrite
+    from corpus.rewrites import RewriteOptions
+    from corpus.rewriting import rewrite
     from foundation.endpoint import Endpoint, Usage
 
     endpoint = Endpoint(

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from corpus.build import build
 from corpus.matching import REVIEW, Review
 from corpus.records import Dialogue, Rewriting
-from corpus.rewriting import REWRITES, Rewrite, RewriteOptions, changes, rewrite
+from corpus.rewrites import REWRITES, Rewrite, RewriteOptions, changes
+from corpus.rewriting import rewrite
 from corpus.sets import DIALOGUES, Plan, SetWriter, StageResult, read_dialogues, run_step
 from foundation.endpoint import Endpoint
 from foundation.errors import ZhongjingError

@@ -18,7 +18,8 @@ from trl import SFTConfig, SFTTrainer
 from corpus.matching import REVIEW, Review
 from corpus.mixing import mix
 from corpus.pretrain_text import write_texts
-from corpus.rewriting import REWRITES, Rewrite, RewriteOptions, rewrite
+from corpus.rewrites import REWRITES, Rewrite, RewriteOptions
+from corpus.rewriting import rewrite
 from corpus.sets import Plan, SetWriter, read_dialogues, run_step
 from foundation.endpoint import Client, Endpoint
 from foundation.jsonl import read_records
