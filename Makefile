@@ -52,6 +52,7 @@ $(READY): pyproject.toml
 browser:
 	@command -v chromium >/dev/null || .ci/apt-install chromium fonts-wqy-zenhei
 	@command -v curl >/dev/null || .ci/apt-install curl
+	@PATH=$$PATH:/usr/sbin command -v nginx >/dev/null || .ci/apt-install nginx-light
 
 clean:
 	rm -rf $(VENV) build *.egg-info zhongjing-demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

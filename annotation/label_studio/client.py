@@ -1,5 +1,4 @@
-"""What we ask of a Label Studio over HTTP, and how we prove who we are. Its own SDK would do, but brings OpenCV, NLTK
-and fifty more packages for a dozen requests."""
+"""What we ask of a Label Studio over HTTP, and how we prove who we are: a dozen requests, without its SDK."""
 
 from __future__ import annotations
 
