@@ -105,11 +105,11 @@ def _abilities(results: Results) -> Section:
         own = [cell for cell in cells if (cell.judge, cell.test) == (judge, test)]
         rates: dict[str, dict[str, float]] = {}
         for cell in own:
-            rates.setdefault(_who(cell), {})[results.axes[cell.axis]] = cell.win_rate
+            rates.setdefault(_who(cell), {})[_ability(results, cell)] = cell.win_rate
         if all(len(values) > 2 for values in rates.values()):
             blocks.append(plot(plots.radar(rates, 100), f"{judge} · {test}：九项能力胜率 win rate, nine abilities"))
-        forest = {f"{_who(cell)} · {results.axes[cell.axis]}": (cell.win_rate, *cell.win_rate_interval) for cell in own}
-        blocks.append(plot(plots.intervals(forest, "win rate %, 95 %", middle=50), f"{judge} · {test}"))
+        forest = {f"{_who(cell)} · {_ability(results, cell)}": (cell.win_rate, *cell.win_rate_interval) for cell in own}
+        blocks.append(plot(plots.intervals(forest, "win rate %", middle=50), f"{judge} · {test}"))
         blocks.append(table(("", "能力 ability", *CELL_HEADS), _cell_rows(results, own), f"{judge} · {test}"))
     intro = "50 表示势均力敌。A win rate of 50 % is even; ties count half."
     return Section("九项能力", "Nine abilities", intro, blocks)
@@ -126,7 +126,7 @@ def _departments(results: Results) -> Section:
 
 
 def _measures(results: Results) -> Section:
-    intro = "方括号内为 95 % 区间；与医生原回复相像不等于好。In brackets 95 %; likeness to the doctor proves nothing."
+    intro = "括号内为 95 % 区间；与医生原回复相像不等于好。In brackets 95 %; likeness to the doctor proves nothing."
     blocks = [_automatic(results), _statements(results), _rewards(results)]
     return Section("自动指标", "Measures", intro, [block for block in blocks if block.rows])
 
@@ -214,7 +214,7 @@ def _cell_rows(results: Results, cells: Sequence[Cell]) -> Rows:
             cell.tie,
             cell.loss,
             round(cell.win_rate, 1),
-            between(cell.win_rate_interval),
+            between(cell.win_rate_interval, 0),
             f"{cell.p_corrected:.3g}",
             cell.verdicts,
             cell.missing,
@@ -227,9 +227,14 @@ def _stages(cells: Sequence[Cell]) -> list[tuple[str, str]]:
     return list(dict.fromkeys((cell.judge, cell.test) for cell in cells))
 
 
+def _ability(results: Results, cell: Cell) -> str:
+    """The ability without its dimension."""
+    return results.axes[cell.axis].rpartition("·")[2]
+
+
 def _who(cell: Cell) -> str:
     return f"{cell.one} : {cell.other}"
 
 
 def _figure(figure: Figure | None, digits: int = 1) -> str:
-    return f"{figure.value:.{digits}f} {between(figure.interval, digits)}" if figure else "–"
+    return f"{figure.value:.{digits}f} ({between(figure.interval, digits)})" if figure else "–"

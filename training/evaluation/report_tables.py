@@ -34,7 +34,7 @@ def ablation(results: Results) -> Section:
         heads = ("去掉 without", "模型 model", "评判 judge", "题集 test", *(results.axes[axis] for axis in axes))
         blocks = [table(heads, rows, f"对照 against {results.ablation[0].baseline}")]
     if forest:
-        blocks.append(plot(plots.intervals(forest, "win rate %, 95 %", middle=50), "总体 overall"))
+        blocks.append(plot(plots.intervals(forest, "win rate %", middle=50), "总体 overall"))
     intro = (
         "每一行是少了一个环节的检查点，与完整模型相比：胜/平/负，括号内为校正后的 p。胜率低于 50 说明该环节有用。"
         "Each row is a checkpoint that lacks one stage, against the whole model: win/tie/loss, corrected p in brackets."
@@ -49,7 +49,7 @@ def strengths(results: Results) -> Section:
     for judge, test in dict.fromkeys((one.judge, one.test) for one in overall):
         found = [one for one in overall if (one.judge, one.test) == (judge, test)]
         forest = {one.model: (one.strength, *one.interval) for one in sorted(found, key=lambda one: -one.strength)}
-        blocks.append(plot(plots.intervals(forest, "log strength, 95 %", middle=0), f"{judge} · {test}"))
+        blocks.append(plot(plots.intervals(forest, "log strength", middle=0), f"{judge} · {test}"))
     scores: Rows = [
         (one.model, one.judge, one.test, results.axes[one.axis], round(one.strength, 2), between(one.interval, 2))
         for one in results.strengths
@@ -251,6 +251,6 @@ def _told(cell: Cell | None) -> str:
 
 
 def between(interval: tuple[float, float], digits: int = 1) -> str:
-    """An interval, in which no line is broken."""
+    """An interval as Chinese papers write it: 16.5~32.7."""
     low, high = (f"{value:.{digits}f}" for value in interval)
-    return f"[{low},\xa0{high}]"
+    return f"{low}~{high}"
