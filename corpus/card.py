@@ -53,6 +53,7 @@ def dataset_card(
         f"Doctors speak {doctor_share:.0%} of the turns; a dialogue has {mean:,.0f} characters on average.",
         table("Turns", ("turns", "dialogues"), counted.lengths.items()),
         table("Departments", ("department", "dialogues"), counted.departments.items()),
+        *([table("Scenarios", ("scenario", "dialogues"), counted.scenarios.items())] if counted.scenarios else []),
         _sources(counted.sources, known),
         table("Steps", ("step", "in", "out", "parameters"), map(_step, stages)),
         _left_out(counted.left_out),

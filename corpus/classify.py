@@ -9,13 +9,13 @@ from typing import Annotated
 
 import msgspec
 
-from corpus.classifier import Classifier, default_model
+from corpus.classifier import KIND, Classifier, default_model
 from corpus.inquiry import course_of
 from corpus.records import Dialogue, Profile
 from corpus.sets import SetWriter, StageResult, plan_step
 from corpus.steps import Change, map_step
 from corpus.views import Looker
-from foundation.manifest import entry_of
+from foundation.manifest import read_manifest
 
 STAGE = "classify"
 SHIPPED = "shipped"
@@ -75,7 +75,7 @@ def classify(
 ) -> StageResult:
     """Fill `Dialogue.profile`, `scenario` and missing `department`s of the set `source`; nothing is left out."""
     chosen = options or ClassifyOptions()
-    model = SHIPPED if chosen.model is None else entry_of(Path(chosen.model)).sha256
+    model = SHIPPED if chosen.model is None else read_manifest(Path(chosen.model), KIND).sha256
     plan = plan_step(STAGE, source, {"model": model, "min_confidence": chosen.min_confidence}, graph=graph)
     return map_step(plan, out, Classify(chosen, graph), processes=processes, reuse=reuse)
 

@@ -37,6 +37,7 @@ class Composition(msgspec.Struct, frozen=True, kw_only=True):
     doctor_turns: int
     characters: int
     departments: dict[str, int]
+    scenarios: dict[str, int]
     sources: dict[str, int]
     lengths: dict[str, int]
     left_out: dict[str, int]
@@ -96,11 +97,13 @@ def read_card(version: Path) -> str:
 def composition(source: Path) -> Composition:
     """Count what a set or version holds."""
     counts: Counter[str] = Counter()
-    departments: Counter[str] = Counter()
+    departments, scenarios = Counter[str](), Counter[str]()
     sources: Counter[str] = Counter()
     lengths: Counter[int] = Counter()
     for dialogue in track(read_dialogues(source), "counting", count_dialogues(source)):
         departments[dialogue.department or "unknown"] += 1
+        if dialogue.scenario is not None:
+            scenarios[dialogue.scenario] += 1
         sources[dialogue.source] += 1
         lengths[len(dialogue.messages)] += 1
         counts.update(_counted(dialogue))
@@ -111,6 +114,7 @@ def composition(source: Path) -> Composition:
         doctor_turns=counts["doctor_turns"],
         characters=counts["characters"],
         departments=dict(departments.most_common()),
+        scenarios=dict(scenarios.most_common()),
         sources=dict(sorted(sources.items())),
         lengths={str(length): count for length, count in sorted(lengths.items())},
         left_out=dict(sorted(rejects.items())),

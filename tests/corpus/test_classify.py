@@ -28,6 +28,7 @@ from corpus.records import DEPARTMENTS, Dialogue
 from corpus.scores import Score, confusion_of
 from corpus.sets import DIALOGUES, read_dialogues
 from corpus.teaching import Example, _is_test, _learned, _read, report_of, teach
+from corpus.versions import freeze, read_card
 from corpus.views import Looker
 from corpus.vocabulary import department_words, scenario_forms, scenarios, vocabulary
 from foundation.errors import ZhongjingError
@@ -343,3 +344,18 @@ def test_the_report_of_a_set(
     classify(set_of(name="nothing"), tmp_path / "empty")
     assert not any("alike" in block.heading for block in about(tmp_path / "empty").blocks)
     assert len(course(tmp_path / "empty").blocks) == 5
+
+
+def test_a_folder_that_is_no_model_is_refused_before_any_work(set_of: Callable[..., Path], tmp_path: Path) -> None:
+    source = set_of(CONSULTATION)
+    for model, said in ((source, "dialogue-classifier"), (tmp_path / "nowhere", "no such folder")):
+        with pytest.raises(ZhongjingError, match=said):
+            classify(source, tmp_path / "out", options=ClassifyOptions(model=str(model)))
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_card_of_a_version_counts_scenarios(set_of: Callable[..., Path], tmp_path: Path) -> None:
+    classify(set_of(CONSULTATION), tmp_path / "out")
+    freeze(tmp_path / "out", tmp_path / "versions", "care")
+    only = next(read_dialogues(tmp_path / "versions" / "care-v1"))
+    assert f"| {only.scenario} | 1 |" in read_card(tmp_path / "versions" / "care-v1")
