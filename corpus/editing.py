@@ -18,6 +18,8 @@ KEY = "reply"
 _FORM = f'只输出一个 JSON 对象，形如 {{"{KEY}": "改写后的回复"}}，不要输出别的内容。'
 _THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _FENCE = re.compile(r"\A\s*```(?:json)?\s*(.*?)\s*```\s*\Z", re.DOTALL)
+_QUOTES = re.compile(r"\A[\"“「](.*)[\"”」]\Z", re.DOTALL)
+_MARK = re.compile(r"\[[^\[\]\s]{1,12}\]")
 _ODD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\ufffd]")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _LEAST_HAN = 0.3
@@ -49,20 +51,30 @@ def again(answer: str, faults: Sequence[Fault]) -> list[dict[str, str]]:
 
 
 def read_reply(reply: Reply, original: str) -> str | Fault:
-    """The rewrite in an answer, or what is wrong with the answer's form."""
+    """The rewrite in an answer, or what is wrong with the answer's form. Not every model does as it is told: an answer
+    without any JSON is taken for the rewrite itself, which is checked all the same."""
     if reply.finish == "length":
         return _fault("没有写完")
     text = _THOUGHTS.sub("", reply.text)
     if not text.strip():
         return _fault("空的")
     fenced = _FENCE.match(text)
+    bare = fenced[1] if fenced else text.strip()
+    if not bare.startswith(("{", "[")) or bare.startswith(_surrogate(original)):
+        return _fitting(_QUOTES.sub(r"\1", bare), original)
     try:
-        answer = parse_json(fenced[1] if fenced else text.strip())
+        answer = parse_json(bare)
     except BadJsonError:
         return _fault("不是完整的 JSON")
-    if not isinstance(answer, dict) or list(answer) != [KEY] or not isinstance(answer[KEY], str):
-        return _fault(f"JSON 里应当只有 {KEY} 一项")
+    if not isinstance(answer, dict) or not isinstance(answer.get(KEY), str):
+        return _fault(f"JSON 里应当有 {KEY} 一项")
     return _fitting(answer[KEY].strip(), original)
+
+
+def _surrogate(original: str) -> tuple[str, ...]:
+    """The surrogate that an original begins with: what begins with it is no JSON."""
+    found = _MARK.match(original)
+    return (found[0],) if found else ()
 
 
 def _fitting(rewrite: str, original: str) -> str | Fault:

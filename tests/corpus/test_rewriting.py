@@ -162,7 +162,8 @@ def test_who_repents_is_heard(
     [
         ("", "form"),
         ('{"reply": "您好，布洛', "form"),
-        ("您好", "form"),
+        ("您好", "entity"),
+        ("hello, take care of yourself", "form"),
         (reply(""), "form"),
         (reply("药" * 100_000), "form"),
         ("药" * 100_000, "form"),
@@ -198,6 +199,16 @@ def test_fences_and_thoughts_around_the_answer_are_taken_off(
 ) -> None:
     scripted.script = lambda asked: f"<think>0.3g…</think>\n```json\n{honest(asked)}\n```"
     assert run(clean(CONSULTATION)).details["turns_rewritten"] == 2
+
+
+def test_an_answer_without_json_is_the_rewrite_and_is_checked(
+    scripted: Any, clean: Callable[..., Path], run: Callable[..., StageResult], tmp_path: Path
+) -> None:
+    scripted.script = lambda asked: f"“{json.loads(honest(asked))['reply']}”"
+    assert run(clean(CONSULTATION)).details["turns_rewritten"] == 2
+    assert next(iter(read_dialogues(tmp_path / "out"))).messages[1].content == FAITHFUL[CONSULTATION[1]]
+    scripted.script = lambda asked: f"以下是改写后的专业回复：{json.loads(honest(asked))['reply']}"
+    assert run(clean(CONSULTATION), "talkative").details["turns_kept"] == 2
 
 
 def test_a_passing_trouble_changes_no_byte(
