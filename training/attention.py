@@ -23,6 +23,7 @@ with needs_extra("train", "scoring answers"):
     from torch.nn.functional import scaled_dot_product_attention
     from transformers import AttentionInterface
 
+Asking = tuple[Tensor, Tensor, Tensor]
 KERNELS = {"sdpa": "shared_prompt_sdpa", "flex": "shared_prompt_flex"}
 
 
@@ -91,34 +92,37 @@ def _sdpa(
     grouped = query.shape[1] != key.shape[1]
     attend = functools.partial(scaled_dot_product_attention, scale=options.get("scaling"), enable_gqa=grouped)
     final = layout.final is not None and layout.final == getattr(module, "layer_idx", None)
-    parts = _final(attend, query, key, value, layout) if final else _all(attend, query, key, value, layout)
+    rows = _rows(query, key, value, layout)
+    parts = _final(attend, rows) if final else _all(attend, rows, layout)
     return torch.cat(list(parts), 2).transpose(1, 2).contiguous(), None
 
 
-def _all(attend: Any, query: Tensor, key: Tensor, value: Tensor, layout: Layout) -> Iterator[Tensor]:
-    """Prompts are causal; an answer sees its prompt and itself. All are split once: a slice's gradient is a whole."""
-    queries, keys, values = (iter(every.split(layout.sizes, 2)) for every in (query, key, value))
-    masks = iter(layout.masks)
-    for length, answers in layout.rows:
-        shared = next(keys), next(values)
-        asked = next(queries)
-        if length:
-            yield attend(asked, *shared, is_causal=True)
-        for _ in answers:
-            seen = (torch.cat([both, own], 2) for both, own in zip(shared, (next(keys), next(values)), strict=True))
-            yield attend(next(queries), *seen, attn_mask=next(masks))
-
-
-def _final(attend: Any, query: Tensor, key: Tensor, value: Tensor, layout: Layout) -> Iterator[Tensor]:
-    """An answer's last token sees all of its prompt and its answer; of the others nothing is wanted."""
-    queries, keys, values = (iter(every.split(layout.sizes, 2)) for every in (query, key, value))
+def _rows(query: Tensor, key: Tensor, value: Tensor, layout: Layout) -> Iterator[tuple[Asking, list[Asking]]]:
+    """Each prompt, and its answers beside keys and values of prompt and answer. All is split at once: the gradient of
+    a slice is as large as its whole."""
+    pieces = zip(*(torch.split(every, layout.sizes, 2) for every in (query, key, value)), strict=True)
     for _, answers in layout.rows:
-        shared = next(keys), next(values)
-        yield torch.zeros_like(next(queries))
-        for _ in answers:
-            asked = next(queries)
-            seen = (torch.cat([both, own], 2) for both, own in zip(shared, (next(keys), next(values)), strict=True))
-            yield torch.nn.functional.pad(attend(asked[:, :, -1:], *seen), (0, 0, asked.shape[2] - 1, 0))
+        prompt = next(pieces)
+        own = [next(pieces) for _ in answers]
+        yield prompt, [(asked, torch.cat([prompt[1], k], 2), torch.cat([prompt[2], v], 2)) for asked, k, v in own]
+
+
+def _all(attend: Any, rows: Iterator[tuple[Asking, list[Asking]]], layout: Layout) -> Iterator[Tensor]:
+    """Prompts are causal; an answer sees its prompt and itself."""
+    masks = iter(layout.masks)
+    for prompt, answers in rows:
+        if prompt[0].shape[2]:
+            yield attend(*prompt, is_causal=True)
+        for answer in answers:
+            yield attend(*answer, attn_mask=next(masks))
+
+
+def _final(attend: Any, rows: Iterator[tuple[Asking, list[Asking]]]) -> Iterator[Tensor]:
+    """An answer's last token sees all of its prompt and its answer; of the others nothing is wanted."""
+    for prompt, answers in rows:
+        yield torch.zeros_like(prompt[0])
+        for asked, keys, values in answers:
+            yield torch.nn.functional.pad(attend(asked[:, :, -1:], keys, values), (0, 0, asked.shape[2] - 1, 0))
 
 
 def _flex(

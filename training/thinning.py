@@ -35,7 +35,8 @@ def _parts(trunk: Any) -> Iterator[nn.Module]:
     layers = getattr(trunk, "layers", None)
     if not layers:
         return
-    attention, feed = getattr(layers[-1], "self_attn", None), getattr(layers[-1], "mlp", None)
+    attention: Any = getattr(layers[-1], "self_attn", None)
+    feed: Any = getattr(layers[-1], "mlp", None)
     if hasattr(attention, "o_proj") and hasattr(feed, "down_proj"):
         yield feed
         yield attention.o_proj
