@@ -102,10 +102,7 @@ def numbered(names: Sequence[str]) -> npt.NDArray[np.int64]:
 
 
 def kappa(table: npt.NDArray[Any]) -> float | None:
-    """Cohen's kappa of a square table of counts; None where chance alone would always agree.
-
-    With leading axes before the last two, as bootstrap samples have, see `kappas`.
-    """
+    """Cohen's kappa of a square table of counts; None where chance alone would always agree."""
     value = kappas(np.asarray(table, dtype=np.float64)[None])[0]
     return None if np.isnan(value) else float(value)
 

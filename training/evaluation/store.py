@@ -25,7 +25,6 @@ class Store(Generic[Record]):
 
     def __init__(self, path: Path, kind: type[Record]) -> None:
         self.path = path
-        self.reused = 0
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(tuple[str, kind])  # type: ignore[valid-type]
         self._records: dict[str, Record] = {}
 
@@ -47,9 +46,7 @@ class Store(Generic[Record]):
 
     def found(self, key: str) -> Record | None:
         """The record of a key where it was kept."""
-        record = self._records.get(key)
-        self.reused += record is not None
-        return record
+        return self._records.get(key)
 
     def add(self, records: dict[str, Record]) -> None:
         """Keep records."""
