@@ -35,7 +35,7 @@ _HELLO = re.compile(f"{_GREETING}|{_OFFER}|{_THANKS}|{_WHO}")
 _THANKING = re.compile(_THANKS)
 
 _QUESTION = re.compile(
-    r"[?？]|[吗嘛么呢][\s。！!，,…~～]*$|[吗么][，,。！!]|\w不[\s。！!]*$|什么|怎么|怎样|如何|为什么|为何|为啥|咋|多久|多长|多少|几天|几次|哪"
+    r"[?？]|[吗嘛么呢][\s。！!，,…~～]*$|[吗么][，,。！!]|\w不[\s。！!]*$|什么|怎么|怎样|如何|为什么|为何|为啥|咋|(?<!没)多[久长]|多少|(?<![这前那好过头后有就近])几[天次](?![了前后来吧没就的，,。])|哪"
     r"|可不可以|有没有|需不需要|严不严重|要紧不|是否|能否|可否"
     r"|([\u4e00-\u9fff])不\1|先\w{1,8}还是|请问|请教|求(?:助|医生|帮|推荐|指教)|请医生|麻烦医生|想知道|想问|想了解|想(?:电话)?咨询|帮我|啥|请(?:您|你)?.{0,4}(?:解释|说明|介绍|讲讲|推荐|建议)"
 )
@@ -59,6 +59,14 @@ _ASKS_PLAINLY = re.compile(
     r"[?？]|[吗嘛么呢][\s。！!，,…~～]*$|怎么|怎样|如何|为什么|是不是|能不能|可不可以|要不要|有没有|需不需要"
 )
 _ANSWERED = re.compile("^(?:嗯|恩|好|哦|行|是|对|谢|感谢|明白|知道|了解|收到)(?!.*(?:可是|但是|不过|然而))")
+# Doctors often leave the mark out, and patients answer in what would complain elsewhere: 不咳嗽, 就是有点痒.
+_WANTS_TO_KNOW = re.compile(
+    "什么|啥|多[大久长少]|几[天次岁个点]|是否|有无|怎么样|怎样|哪|[吗么嘛呢]|情况|描述|病史|过敏史"
+)
+_ANSWERING = re.compile(
+    r"没|不(?!舒服)|无|有(?!没有)|是(?!不是)|对|就(?!是想)|也|都|只|大概|差不多|好?几|[\d一二两三四五六七八九十半]+[天周月年个次]"
+)
+_BARE = re.compile("[^吃用喝别不要多先可能会去]{1,8}")
 _INQUIRY = re.compile(
     r"[?？]|[吗呢么][。！!\s]*$|有没有|是不是|多久了|多长时间|(?:说|描述|讲|介绍)一?下\w{0,12}(?:症状|情况|哪里|病情|不适|不舒服)"
 )
@@ -115,7 +123,8 @@ def asking_turns(messages: Sequence[Message]) -> list[bool]:
         elif is_first:
             asking.append(not is_courtesy(message.content))
         else:
-            asking.append(asks(message.content, answering=inquires(before)))
+            answering = _awaits_answer(before) or _ANSWERING.match(message.content.strip()) is not None
+            asking.append(asks(message.content, answering=answering))
         is_first = is_first and (message.role != "user" or is_courtesy(message.content))
         before = message.content if message.role == "assistant" else ""
     return asking
@@ -124,6 +133,13 @@ def asking_turns(messages: Sequence[Message]) -> list[bool]:
 def inquires(text: str) -> bool:
     """Whether a doctor's turn asks the patient something; an offer of help does not count."""
     return not is_greeting(text) and _INQUIRY.search(text) is not None
+
+
+def _awaits_answer(text: str) -> bool:
+    """Whether a doctor's turn may want to know something: it asks, or is a bare word (过敏史, 大便情况)."""
+    if not text or is_courtesy(text):
+        return False
+    return _BARE.fullmatch(text) is not None or inquires(text) or _WANTS_TO_KNOW.search(text) is not None
 
 
 def merge_turns(messages: Iterable[Message]) -> list[Message]:
