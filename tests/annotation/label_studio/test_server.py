@@ -16,7 +16,8 @@ from annotation.campaigns import close_campaign, find_campaign
 from annotation.exports import export
 from annotation.label_studio.client import Client, LabelStudioError, open_with
 from annotation.label_studio.connection import connect
-from annotation.label_studio.pull import hinted, look_at
+from annotation.label_studio.hooks import hint
+from annotation.label_studio.pull import hinted, look_at, watch
 from annotation.label_studio.tables import Project, Sighting
 from annotation.models import Assignment
 from annotation.ranking import Decision, submit
@@ -177,11 +178,14 @@ def test_a_push_cut_off_anywhere_is_completed_and_doubles_nothing(house, monkeyp
         project = session.scalars(select(Project)).one()
         project.remote_id = project.config = None
     there.client.delete(f"/api/projects/{project_number(there)}/")
+    monkeypatch.setattr("annotation.label_studio.push.BATCH", 2)
+    monkeypatch.setattr("annotation.label_studio.client.PAGE", 2)
     with monkeypatch.context() as broken:
         broken.setattr(Client, "import_tasks", cut)
         with pytest.raises(LabelStudioError, match="cut off"):
             there.push()
     assert len(calls) == 1
+    assert there.push().done == {"tasks sent": 3}
     assert there.push().done == {}
     keys = [task["data"]["key"] for task in there.tasks(0)]
     assert (len(keys), len(set(keys))) == (5, 5)
@@ -241,6 +245,17 @@ def wait_until(condition, seconds=60):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_watching_looks_at_everything_then_where_it_is_told(house):
+    there = house(experts=1, prompts=1)
+    looks = watch(there.database, there.data, campaign=None, url=None, every=3600)
+    assert next(looks).used == 0
+    there.annotate(there.tasks(0)[0], [[3], [1, 2], [4]])
+    with there.database.write() as session:
+        hint(session, session.scalars(select(Project.id)).one())
+    assert next(looks).used == 1
+    looks.close()
 
 
 def test_a_receiver_that_is_down_loses_nothing(house):
