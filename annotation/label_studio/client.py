@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address
 from itertools import count
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -223,7 +224,10 @@ def checked_url(url: str) -> str:
 def is_loopback(url: str) -> bool:
     """Whether what is sent to this address stays on this machine."""
     host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _json(response: httpx.Response, where: str) -> Any:

@@ -1,4 +1,4 @@
-"""What is wrong with a Label Studio and how to mend it; asked of the server itself, nothing is changed there."""
+"""What is wrong with a Label Studio and how to mend it; asked of the server itself, where nothing stays changed."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from annotation.append_only import drop_refusal, forbid_changes
+from annotation.append_only import drop_refusal, forbid_changes, forbid_replacing
 
 revision = "0006"
 down_revision = "0005"
@@ -31,7 +31,7 @@ def upgrade() -> None:
     _tasks()
     _sightings()
     forbid_changes(SEEN)
-    _forbid_replacing(SEEN)
+    forbid_replacing(SEEN)
 
 
 def _servers() -> None:
@@ -159,21 +159,6 @@ def _refers(table: str, column: str, other: str) -> sa.ForeignKeyConstraint:
 
 def _unique(table: str, *columns: str) -> sa.UniqueConstraint:
     return sa.UniqueConstraint(*columns, name=op.f(f"uq_{table}_{'_'.join(columns)}"))
-
-
-def _forbid_replacing(table: str) -> None:
-    """What goes around the triggers: INSERT OR REPLACE on SQLite, TRUNCATE on PostgreSQL."""
-    if op.get_bind().dialect.name == "sqlite":
-        present = f"EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)"  # noqa: S608
-        op.execute(
-            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {present} "
-            f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never changed'); END"
-        )
-    else:
-        op.execute(
-            f"CREATE TRIGGER {table}_never_emptied BEFORE TRUNCATE ON {table} "
-            f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse()"
-        )
 
 
 def downgrade() -> None:

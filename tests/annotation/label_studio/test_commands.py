@@ -7,14 +7,17 @@ import stat
 from contextlib import closing
 
 import pytest
+from fastapi.testclient import TestClient
 
 import foundation.cli
 import zhongjing
+from annotation.auth import log_in
 from annotation.database import Database
 from annotation.label_studio import local
 from annotation.label_studio.client import Client
 from annotation.label_studio.credentials import load
 from annotation.label_studio.local import LocalServer
+from annotation.web.app import Settings, create_app
 from foundation.jsonl import write_records
 
 CARELESS = dict.fromkeys(("LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK", "COLLECT_ANALYTICS"), "")
@@ -102,12 +105,18 @@ def test_connecting_says_what_is_wrong(run, studio):
     assert (status, "with a personal token" in told, studio.token in told) == (0, True, False)
 
 
-def test_the_lead_sees_the_quarantine_and_may_take_from_it(house, run, serve, sqlite_url):
+def test_the_lead_sees_the_quarantine_and_may_take_from_it(house, made, run, sqlite_url):
     there = house(experts=2, prompts=2)
     first, second = there.tasks(0)
     there.annotate(first, [[2], [1], [3, 4]], by=1)
     there.annotate(second, [[1], [2]], left=[3, 4])
     assert there.pull().quarantined == {"leftovers": 1, "wrong_person": 1}
+    app = create_app(Settings(database_url=sqlite_url))
+    with there.database.write() as session:
+        token = log_in(session, made.person(session, "赵", "curator").id)
+    page = TestClient(app, cookies={"zhongjing_login": token}).get("/label-studio").text
+    assert all(words in page for words in ("试验 · 专家0", "不是该项目的专家所做", "有回答没有排入", there.studio.url))
+    app.state.database.close()
     status, told = run("label-studio", "quarantine")
     assert (status, "not by the expert whose project it is" in told, "left unsorted" in told) == (0, True, True)
     numbers = {line.split(":")[-1].strip(): line.split()[0] for line in told.splitlines()}
