@@ -18,8 +18,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
-from itertools import islice
-from queue import SimpleQueue
 from types import TracebackType
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -28,8 +26,8 @@ import msgspec
 from msgspec import Meta
 
 from foundation.errors import ZhongjingError
+from foundation.flight import in_flight
 from foundation.jsonl import BadJsonError, dump_json, parse_json
-from foundation.progress import progress
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -45,7 +43,6 @@ _HINTS: dict[Fault, str] = {
     "timeout": "allow more time, or ask with fewer connections",
 }
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,59}")
-_AHEAD = 2
 _LOCAL = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 """Never asked through a proxy."""
 
@@ -181,36 +178,8 @@ class Client:
     def each(
         self, items: Iterable[Item], work: Callable[[Item], Result], description: str, total: int | None = None
     ) -> Iterator[tuple[Item, Result]]:
-        """Each item with what `work` makes of it, in the order in which they are done, under a progress bar.
-
-        As many threads as the endpoint has connections; items are taken only a little ahead. The first error of
-        `work` is raised here, and what is still under way is given up.
-        """
-        tasks: SimpleQueue[Any] = SimpleQueue()
-        done: SimpleQueue[tuple[Item, Any, BaseException | None]] = SimpleQueue()
-        stop = threading.Event()
-        threads = self.endpoint.connections
-        for _ in range(threads):
-            threading.Thread(target=_labour, args=(work, tasks, done, stop), daemon=True).start()
-        source, running = iter(items), 0
-        try:
-            with progress(description, total) as steps:
-                while True:
-                    for item in islice(source, _AHEAD * threads - running):
-                        tasks.put((item,))
-                        running += 1
-                    if not running:
-                        return
-                    item, result, error = done.get()
-                    running -= 1
-                    if error is not None:
-                        raise error
-                    yield item, result
-                    steps.advance()
-        finally:
-            stop.set()
-            for _ in range(threads):
-                tasks.put(None)
+        """Each item with what `work` makes of it, as many at once as the endpoint has connections; see `in_flight`."""
+        return in_flight(items, work, self.endpoint.connections, description, total)
 
     def _send(self, path: str, body: bytes) -> bytes:
         """The body of the answer. A service that trickles is cut off when the time is up."""
@@ -277,16 +246,6 @@ class Client:
 
     def _error(self, fault: Fault, message: str, wait: float | None = None) -> EndpointError:
         return EndpointError(fault, message, self._url, wait)
-
-
-def _labour(work: Callable[[Any], Any], tasks: SimpleQueue[Any], done: SimpleQueue[Any], stop: threading.Event) -> None:
-    """A thread of `each`. It is a daemon: after Ctrl-C nobody waits for an answer that may take minutes."""
-    while (task := tasks.get()) is not None and not stop.is_set():
-        (item,) = task
-        try:
-            done.put((item, work(item), None))
-        except BaseException as error:  # handed over to the thread that asked
-            done.put((item, None, error))
 
 
 def _address(base_url: str) -> str:
