@@ -17,7 +17,7 @@ from foundation.progress import progress
 
 VERSION = "1.23.2"
 DATABASE = "label_studio.sqlite3"
-TOLD = 3
+TOLD, LONGEST = 3, 200
 SETTINGS = {
     "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
     "SSRF_PROTECTION_ENABLED": "false",
@@ -69,7 +69,7 @@ def _complete(home: Path, wanted: Environment) -> None:
 def _run(home: Path, *command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | SETTINGS)
     if done.returncode:
-        told = "\n  ".join(done.stderr.strip().splitlines()[-TOLD:])
+        told = "\n  ".join(line[:LONGEST] for line in done.stderr.strip().splitlines()[-TOLD:])
         raise ZhongjingError(
             f"Label Studio {VERSION} could not be installed",
             where=home,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -10,10 +11,13 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 
+from annotation.decisions import DIMENSIONS
 from annotation.label_studio.answers import FaultError, decision_of
 from annotation.label_studio.checks import REASONS, seen
 from annotation.label_studio.connection import recognise
+from annotation.label_studio.interface import WORDS, ranking_config
 from annotation.label_studio.rankings import use_ranking
+from annotation.label_studio.review_interface import LABELS, review_config
 from annotation.label_studio.sightings import look, newest, note_deletions, present
 from annotation.label_studio.tables import Account, Project, PushedTask, Server, Sighting
 from annotation.models import Assignment
@@ -81,6 +85,15 @@ def test_each_fault_has_its_name(result, reason):
 def test_an_outside_that_is_none_is_refused(raw):
     with pytest.raises(FaultError):
         seen(raw)
+
+
+def test_both_languages_have_the_same_words_and_every_name_is_there_once():
+    for words in (WORDS, LABELS):
+        assert words["zh"].keys() == words["en"].keys()
+    for language in WORDS:
+        for config in (ranking_config(DIMENSIONS, 9, language), review_config(language)):
+            names = [tag.get("name") for tag in ElementTree.fromstring(config).iter() if tag.get("name")]
+            assert len(names) == len(set(names))
 
 
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)

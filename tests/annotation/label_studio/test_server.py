@@ -74,6 +74,11 @@ def test_what_is_sent_says_nothing_of_models_and_differs_by_expert(house):
         shown.append([[answer["body"] for answer in task["data"]["answers"]] for task in tasks])
     assert shown[0] != shown[1]
     assert [sorted(one) for one in shown[0]] == [sorted(one) for one in shown[1]]
+    assert there.push(language="en").done == {"interfaces restored": 2, "tasks restored": 6}
+    assert [answer["title"] for answer in there.tasks(0)[0]["data"]["answers"]][:2] == ["Answer 1", "Answer 2"]
+    assert "Tier 1 (best)" in there.client.project(there.project(0))["label_config"]
+    there.annotate(there.tasks(0)[0], [[2], [1, 4], [3]])
+    assert (there.pull().used, there.stored(0, 0)) == (1, [[[2], [1, 4], [3]]])
 
 
 HOSTILE = {
