@@ -5,6 +5,7 @@ Those of the reward model alone are in test_reward.py and test_quality.py.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,19 @@ def test_defaults_are_the_papers() -> None:
         "value_start": "zero",
     }
     assert {name: getattr(recipe, name) for name in paper} == paper
+
+
+def test_every_detail_in_the_document_names_tests_that_exist() -> None:
+    here = Path(__file__).parent
+    code = "\n".join(path.read_text("utf-8") for path in here.glob("test_*.py"))
+    there = set(re.findall(r"def (test_\w+)", code))
+    page = (here.parents[1] / "docs" / "training.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([GRP]\d+) \|.*\| ([^|]*) \|$", page, re.MULTILINE)
+    groups = {"G": 6, "R": 3, "P": 11}
+    assert [name for name, _ in rows] == [f"{group}{n + 1}" for group, count in groups.items() for n in range(count)]
+    for name, cell in rows:
+        named = set(re.findall(r"test_\w+(?=`)", cell))
+        assert named and named <= there, name
 
 
 def test_values_and_rewards_read_prompt_and_answer_together(actor: Actor, trainer: Trainer) -> None:
