@@ -22,7 +22,7 @@ _FAR = 14
 _NEAR = 3
 _JOINS = re.compile("[、和及或与]")
 _SHORT_ITEM = re.compile(r",(?=[^,。;!?]{1,6}(?:,|。|;|$))")
-_LEFT_OVER = re.compile(r"[吃喝用做的了]{0,3}\s*(?:[,。;!?\n]|$)")
+_LEFT_OVER = re.compile(r"[吃喝用做的了]{0,3}(?:药物?|药品)?\s*(?:[,。;!?\n]|$)")
 
 
 class Concept(msgspec.Struct, frozen=True):

