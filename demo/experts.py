@@ -11,9 +11,10 @@ from annotation.agreement import AgreementSummary, agreement
 from annotation.campaigns import create_campaign, find_campaign, sizes
 from annotation.database import Database, open_database
 from annotation.errors import NotFoundError
-from annotation.exports import Release, export
+from annotation.exports import export
 from annotation.inputs import read_outputs, read_prompts, read_truth
 from annotation.models import Campaign
+from annotation.release import Release
 from annotation.simulation import add_simulated_experts, simulate
 from corpus.records import make_id
 from demo.figures import figure, share

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotation.agreement import AgreementSummary
-from annotation.exports import Release
+from annotation.release import Release
 from corpus.build import run_chain
 from corpus.sampling import sample_prompts
 from corpus.sets import StageResult
