@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pyarrow as pa
 import ray.data
+from ray import cloudpickle
 from ray.data import Dataset, TaskPoolStrategy
 
 from corpus.engines.cluster import RETRIES, Cluster, Fault, Pipeline, Place
@@ -35,7 +36,13 @@ class OnRay:
     def do(self, job: Job, waiting: Mapping[int, Part], processes: int | None, advance: OnRows) -> None:
         """Do each part in a task of its own."""
         undone = set(waiting)
-        arguments = {"place": self.cluster.place, "job": job, "waiting": dict(waiting), "processes": processes}
+        arguments = {
+            "place": self.cluster.place,
+            "job": msgspec.structs.replace(job, work=None),
+            "work": cloudpickle.dumps(job.work),
+            "waiting": dict(waiting),
+            "processes": processes,
+        }
         for _ in self.cluster.run(Pipeline(_parts_done, arguments)):
             done = {number for number in undone if job.is_done(number)}
             advance(sum(job.result(number).read for number in done))
@@ -93,11 +100,9 @@ def faults(place: Place, work: Callable[[], None]) -> pa.Table:
     return pa.table({"fault": [fault]})
 
 
-def _parts_done(place: Place, job: Job, waiting: Mapping[int, Part], processes: int | None) -> Dataset:
+def _parts_done(place: Place, job: Job, work: bytes, waiting: Mapping[int, Part], processes: int | None) -> Dataset:
     rows = ({"number": number, "part": msgspec.json.encode(part)} for number, part in waiting.items())
-    work = pickle.dumps(job.work)
-    bare = msgspec.structs.replace(job, work=None)
-    return mapped(rows_of(rows), _do_part, processes, place=place, job=bare, work=work)
+    return mapped(rows_of(rows), _do_part, processes, place=place, job=job, work=work)
 
 
 def _do_part(rows: pa.Table, place: Place, job: Job, work: bytes) -> pa.Table:
