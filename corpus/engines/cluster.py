@@ -99,14 +99,30 @@ class Cluster(msgspec.Struct, frozen=True):
 @contextmanager
 def connected(name: str) -> Iterator[Cluster]:
     """The cluster at `ray://HOST:PORT`; for `ray` the one that Ray itself finds, or a new one on this machine."""
+    _join(name)
+    try:
+        cluster = Cluster(Place(Path.cwd(), code_version()))
+        greeting: Any = ray.remote(num_cpus=0)(_greet)
+        try:
+            fault = _got(greeting.remote(cluster.place))
+        except ray.exceptions.RayTaskError as error:
+            raise ZhongjingError("a node cannot run zhongjing", where=name, hint=SAME_EVERYWHERE) from error
+        if fault is not None:
+            raise fault.error()
+        yield cluster
+    finally:
+        ray.shutdown()
+
+
+def _join(name: str) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if not name.startswith(CLIENT):
-        options["include_dashboard"] = False
     try:
         if name.startswith(CLIENT):
             _knock(name)
-        ray.init(name if name.startswith(CLIENT) else None, **options)
+            ray.init(name, **options)
+        else:
+            ray.init(include_dashboard=False, **options)
     except (OSError, RuntimeError, ValueError) as error:
         raise ZhongjingError(
             f"no Ray cluster answers: {str(error).strip().rpartition(LINE)[2] or type(error).__name__}",
@@ -114,15 +130,6 @@ def connected(name: str) -> Iterator[Cluster]:
             hint="ray:// takes the port of the Ray Client server (10001 unless `ray start --ray-client-server-port` "
             "said otherwise); both sides need the same versions of Ray and Python",
         ) from error
-    try:
-        cluster = Cluster(Place(Path.cwd(), code_version()))
-        greeting: Any = ray.remote(num_cpus=0)(_greet)
-        fault = _got(greeting.remote(cluster.place))
-        if fault is not None:
-            raise fault.error()
-        yield cluster
-    finally:
-        ray.shutdown()
 
 
 def _knock(name: str) -> None:
