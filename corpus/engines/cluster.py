@@ -128,7 +128,8 @@ def _join(name: str) -> None:
             f"no Ray cluster answers: {str(error).strip().rpartition(LINE)[2] or type(error).__name__}",
             where=name,
             hint="ray:// takes the port of the Ray Client server (10001 unless `ray start --ray-client-server-port` "
-            "said otherwise); both sides need the same versions of Ray and Python",
+            "said otherwise); both sides need the same versions of Ray and Python, and RAY_AUTH_MODE=token where the "
+            "cluster asks for a token",
         ) from error
 
 

@@ -28,6 +28,7 @@ from foundation.jsonl import read_records
 from foundation.rejects import Reject
 
 ROOT = Path(corpus.steps.__file__).parent.parent
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "RAY_AUTH_MODE": "disabled"}
 PATIENCE = 300
 WORDS = "头痛发热咳嗽胃疼失眠皮疹腹泻过敏感冒乏力怎么办医生请问最近三天可以吃药检查休息多喝水复查血压血糖"
 RECIPE = """
@@ -73,10 +74,9 @@ def cluster() -> Iterator[Cluster]:
         *("--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder}"),
         "--object-store-memory=100000000",
     ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     said = folder / "said"
     with said.open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(command, env=ENVIRONMENT, stdout=output, stderr=output, start_new_session=True)
     node = Cluster(f"ray://127.0.0.1:{client}", f"127.0.0.2:{port}", process)
     try:
         wait_until(lambda: "Ray runtime started" in said.read_text() and answers(client))
@@ -152,7 +152,7 @@ def test_a_cluster_whose_workers_are_killed_gives_the_same_bytes(cluster: Cluste
     script = here / "script.py"
     script.write_text(BUILD)
     command = [sys.executable, script, "corpus", "build", here / "ray.yaml", "--engine", cluster.client]
-    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    process = subprocess.Popen(command, env=ENVIRONMENT)
     for stage, doing in (("normalise", "_do_part"), ("filter", "_conduct"), ("dedup", "Map")):
         kill(cluster, process, here / "ray" / "work", stage, doing)
     assert process.wait(PATIENCE) == 0
@@ -194,6 +194,7 @@ def test_rows_are_counted_and_an_error_there_is_the_error_here(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    monkeypatch.setenv("RAY_AUTH_MODE", ENVIRONMENT["RAY_AUTH_MODE"])
     job, through = Job(folder=tmp_path, stage="weigh", work=Weigh()), []
     with running_on("ray"):
         current().do(job, {0: Part(places=[1, 2]), 3: Part(places=[4])}, 1, through.append)
