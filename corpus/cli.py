@@ -16,7 +16,7 @@ UNREAD = 1
 
 Threshold = Annotated[float, typer.Option(help="Jaccard similarity of 3-gram sets from which two are copies.")]
 OptionalTagger = Annotated[
-    str | None, typer.Option("--tagger", help="Find more names with a tagger: lac (pip install 'zhongjing[deid]').")
+    str | None, typer.Option("--tagger", help="Find more names with a tagger: lac (pip install 'zhongjing\\[deid]').")
 ]
 
 corpus = group("Consultations from raw files to frozen versions and prompts.")

@@ -116,7 +116,7 @@ def build_recipe(
         str,
         typer.Option(
             metavar="ray://HOST:PORT|ray|local",
-            help="Where the steps run: this machine, or a Ray cluster (pip install 'zhongjing[ray]').",
+            help="Where the steps run: this machine, or a Ray cluster (pip install 'zhongjing\\[ray]').",
         ),
     ] = "local",
     key: OptionalKey = None,
