@@ -60,9 +60,9 @@ def finite_probabilities() -> Iterator[None]:
 
 
 def machine() -> Any:
-    """This process among those that `accelerate launch` started: `device`, `process_index`, `num_processes`,
-    `is_main_process`, `wait_for_everyone()`. A process started without it is the only one."""
-    return PartialState()
+    """This process among those that `accelerate launch` or `torchrun` started: `device`, `process_index`,
+    `num_processes`, `is_main_process`, `wait_for_everyone()`. A process started without them is the only one."""
+    return PartialState(cpu=not torch.accelerator.is_available())
 
 
 def device() -> torch.device:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,8 +19,15 @@ from training.policy import PPOStep, SamplePair
 from training.ppo import train_ppo
 from training.recipes import PPORecipe
 
-LAUNCH = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
-LAUNCH += ["--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", "1"]
+TORCHRUN = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
+SHARED = """
+import sys
+from training.runtime import machine
+from zhongjing import main
+
+assert machine().num_processes == 2
+sys.exit(main())
+"""
 
 
 def test_two_processes_learn_what_one_does(ppo_recipe: PPORecipe, tmp_path: Path) -> None:
@@ -35,8 +43,10 @@ def test_two_processes_learn_what_one_does(ppo_recipe: PPORecipe, tmp_path: Path
     alone = train_ppo(recipe)
     options = msgspec.to_builtins(msgspec.structs.replace(recipe, output=tmp_path / "shared" / "policy"), enc_hook=str)
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(options), "utf-8")
-    command = [sys.executable, *LAUNCH, "-m", "zhongjing", "train", "ppo", str(tmp_path / "recipe.yaml")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    (tmp_path / "shared.py").write_text(SHARED, "utf-8")
+    command = [sys.executable, *TORCHRUN, str(tmp_path / "shared.py"), "train", "ppo", str(tmp_path / "recipe.yaml")]
+    environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("policy written to") == 1
     folder = tmp_path / "shared" / "policy"

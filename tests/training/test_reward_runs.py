@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,8 +27,15 @@ from training.recipes import Model, RewardRecipe, parameters
 from training.reward import train_reward
 from training.runtime import enough_memory
 
-LAUNCH = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
-LAUNCH += ["--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", "1"]
+TORCHRUN = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
+SHARED = """
+import sys
+from training.runtime import machine
+from zhongjing import main
+
+assert machine().num_processes == 2
+sys.exit(main())
+"""
 # One process that forks, so that torch is imported once: a child trains until its history has so many lines, then it
 # is killed from outside; the last child is let through.
 PROGRAM = """
@@ -100,8 +108,10 @@ def test_two_processes_learn_what_one_does(recipe: RewardRecipe, tmp_path: Path)
     (tmp_path / "recipe.yaml").write_text(
         yaml.safe_dump({key: value for key, value in options.items() if value is not None}), "utf-8"
     )
-    command = [sys.executable, *LAUNCH, "-m", "zhongjing", "train", "reward", str(tmp_path / "recipe.yaml")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    (tmp_path / "shared.py").write_text(SHARED, "utf-8")
+    command = [sys.executable, *TORCHRUN, str(tmp_path / "shared.py"), "train", "reward", str(tmp_path / "recipe.yaml")]
+    environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert losses(shared.output) == pytest.approx([step.loss for step in alone.history], abs=1e-5)
     assert done.stdout.count("reward model written") == 1

@@ -97,6 +97,8 @@ def arguments(recipe: Tuning) -> dict[str, Any]:
         "save_total_limit": 2,
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
+        "use_cpu": device().type == "cpu",
+        "ddp_find_unused_parameters": False,
         "dataloader_pin_memory": device().type == "cuda",
         "report_to": "none",
         "disable_tqdm": True,
