@@ -133,6 +133,9 @@ def close(campaign: CampaignName = None, database: DatabaseUrl = None) -> None:
 def simulate(
     campaign: CampaignName = None,
     truth: Annotated[Path | None, typer.Option(help="JSON lines of output_id, quality; default: heuristic.")] = None,
+    settle: Annotated[
+        bool, typer.Option("--settle", help="Then let a simulated senior expert decide what they dispute.")
+    ] = False,
     seed: Seed = 0,
     database: DatabaseUrl = None,
 ) -> None:
@@ -143,13 +146,18 @@ def simulate(
     from annotation.campaigns import find_campaign
     from annotation.database import open_database
     from annotation.inputs import read_truth
+    from annotation.simulated_senior import settle_disputes
     from annotation.simulation import simulate as run
 
     qualities = read_truth(truth) if truth else None
     with open_database(database).write() as session:
-        done = run(session, find_campaign(session, campaign), seed=seed, truth=qualities)
+        found = find_campaign(session, campaign)
+        done = run(session, found, seed=seed, truth=qualities)
+        decided = settle_disputes(session, found, seed=seed, truth=qualities) if settle else 0
     if not done.rankings:
         warn("no simulated expert has anything left to rank here")
+    if settle:
+        say(f"{decided} disputed prompts decided by a SIMULATED senior expert")
     say(f"{done.rankings} SIMULATED rankings by {done.experts} simulated experts; {done.waiting} wait for real experts")
 
 

@@ -79,15 +79,8 @@ def simulate(session: Session, campaign: Campaign, *, seed: int, truth: Mapping[
     Gaussian noise, its spread set by her stated reliability, and ties answers that look alike. `truth` is quality by
     output id; without it `quality.apparent_quality` is the truth.
     """
-    tasks = select(Task).where(Task.campaign_id == campaign.id).options(selectinload(Task.responses))
-    gold = {row.task_id: row.tiers for row in session.scalars(select(GoldOrder))}
-    qualities = {
-        task.id: _known(gold[task.id]) if task.id in gold else _qualities(task, truth)
-        for task in session.scalars(tasks.order_by(Task.position))
-    }
-    differences = [
-        abs(one - other) for quality in qualities.values() for one, other in combinations(quality.values(), 2)
-    ]
+    qualities = qualities_of(session, campaign, truth)
+    differences = differences_in(qualities)
     noise: dict[str, float] = {}
     rankings = 0
     while simulated := [row for row in _waiting(session, campaign) if row.expert.simulated]:
@@ -98,6 +91,23 @@ def simulate(session: Session, campaign: Campaign, *, seed: int, truth: Mapping[
             _rank(session, assignment, qualities[assignment.task_id], noise[expert.name], seed)
         rankings += len(simulated)
     return Simulated(experts=len(noise), rankings=rankings, waiting=len(_waiting(session, campaign)))
+
+
+def qualities_of(
+    session: Session, campaign: Campaign, truth: Mapping[str, float] | None = None
+) -> dict[int, dict[str, float]]:
+    """The true quality of every answer, by task id and output id; see `simulate`."""
+    tasks = select(Task).where(Task.campaign_id == campaign.id).options(selectinload(Task.responses))
+    gold = {row.task_id: row.tiers for row in session.scalars(select(GoldOrder))}
+    return {
+        task.id: _known(gold[task.id]) if task.id in gold else _qualities(task, truth)
+        for task in session.scalars(tasks.order_by(Task.position))
+    }
+
+
+def differences_in(qualities: Mapping[int, Mapping[str, float]]) -> list[float]:
+    """How far apart the answers of every pair within a task are."""
+    return [abs(one - other) for quality in qualities.values() for one, other in combinations(quality.values(), 2)]
 
 
 def noise_for(reliability: float, differences: Sequence[float]) -> float:

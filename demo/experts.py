@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from annotation.agreement import AgreementSummary, agreement
+from annotation.agreement import AgreementSummary, agreement, settled_tasks
 from annotation.campaigns import create_campaign, find_campaign, sizes
 from annotation.database import Database, open_database
 from annotation.errors import NotFoundError
@@ -15,6 +15,7 @@ from annotation.exports import export
 from annotation.inputs import read_outputs, read_prompts, read_truth
 from annotation.models import Campaign
 from annotation.release import Release
+from annotation.simulated_senior import settle_disputes
 from annotation.simulation import add_simulated_experts, simulate
 from corpus.records import make_id
 from demo.figures import figure, share
@@ -31,6 +32,7 @@ def ask_experts(road: Road, prompts: Path, seed: int) -> tuple[AgreementSummary,
         name = _tasks(road, database, prompts, outputs, seed)
         _rank(road, database, name, seed)
         summary = _agreement(road, database, name)
+        _settle(road, database, name, seed)
         return summary, _export(road, database, name, [prompts, outputs], seed)
     finally:
         database.close()
@@ -65,12 +67,12 @@ def _create(session: Session, name: str, prompts: Path, outputs: Path, seed: int
 
 def _rank(road: Road, database: Database, name: str, seed: int) -> None:
     start = time.monotonic()
-    truth = road.folder / "truth.jsonl"
+    truth = _truth(road)
     with database.write() as session:
         campaign = find_campaign(session, name)
-        done = simulate(session, campaign, seed=seed, truth=read_truth(truth) if truth.exists() else None)
+        done = simulate(session, campaign, seed=seed, truth=truth)
         _, assignments = sizes(session, campaign)
-    source = "the sample's known qualities" if truth.exists() else "a stated text heuristic"
+    source = "the sample's known qualities" if truth is not None else "a stated text heuristic"
     note = f"{assignments} SIMULATED rankings, seen through noise from {source}"
     road.tell("rank", assignments, assignments, note, reused=not done.rankings, since=start)
 
@@ -85,6 +87,21 @@ def _agreement(road: Road, database: Database, name: str) -> AgreementSummary:
     )
     road.tell("agreement", summary.judgements, summary.judged_tasks, note, since=start)
     return summary
+
+
+def _settle(road: Road, database: Database, name: str, seed: int) -> None:
+    start = time.monotonic()
+    with database.write() as session:
+        campaign = find_campaign(session, name)
+        decided = settle_disputes(session, campaign, seed=seed, truth=_truth(road))
+        settled = len(settled_tasks(session, campaign))
+    note = f"{settled} disputed prompts decided by a SIMULATED senior expert"
+    road.tell("adjudicate", settled, settled, note, reused=not decided, since=start)
+
+
+def _truth(road: Road) -> dict[str, float] | None:
+    path = road.folder / "truth.jsonl"
+    return read_truth(path) if path.exists() else None
 
 
 def _export(road: Road, database: Database, name: str, sources: list[Path], seed: int) -> Release:

@@ -6,11 +6,14 @@ import pytest
 from sqlalchemy import select
 
 from annotation.agreement import agreement
+from annotation.ballots import followed
+from annotation.disputes import disputes
 from annotation.errors import InvalidError
 from annotation.judgements import judged_tasks
 from annotation.measures import alike_and_opposite, panel_of, signs
 from annotation.models import User
 from annotation.quality import apparent_quality
+from annotation.simulated_senior import settle_disputes
 from annotation.simulation import RELIABILITIES, add_simulated_experts, experts_chosen, noise_for, noisy_tiers, simulate
 
 
@@ -125,3 +128,18 @@ def test_equal_answers_are_ordered_by_chance_alone():
     rng = random.Random(2)
     firsts = [noisy_tiers({"a": 0.0, "b": 0.0}, 1.0, rng)[0] for _ in range(2000)]
     assert firsts.count(["a"]) == pytest.approx(firsts.count(["b"]), rel=0.15)
+
+
+def test_a_simulated_senior_settles_what_simulated_experts_dispute_and_nothing_of_people(database, made):
+    with database.write() as session:
+        campaign = made.campaign(session, name="simulated", prompts=20)
+        simulate(session, campaign, seed=3)
+        disputed = {one.prompt_id for one in disputes(followed(session, campaign.id))}
+        assert len(disputed) == settle_disputes(session, campaign, seed=3) > 0
+        assert settle_disputes(session, campaign, seed=3) == 0
+        decided = {task.prompt.prompt_id for task in judged_tasks(session, campaign) if task.decided is not None}
+        assert decided == disputed
+        person = made.person(session)
+        real = made.campaign(session, name="real", experts=["模拟专家1", person.name], overlap=2)
+        with pytest.raises(InvalidError, match="real senior expert"):
+            settle_disputes(session, real, seed=3)

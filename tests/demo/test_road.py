@@ -21,7 +21,7 @@ Walk = Callable[[Path], Travelled]
 
 STAGES = [
     *("graph", "read", "normalise", "de-identify", "filter", "deduplicate", "match", "classify", "freeze", "sample"),
-    *("tiny model", "answers", "tasks", "rank", "agreement", "export", "reward model", "PPO", "report"),
+    *("tiny model", "answers", "tasks", "rank", "agreement", "adjudicate", "export", "reward model", "PPO", "report"),
 ]
 PLANTED = json.loads((sample().answers or Path()).with_name("planted.json").read_text())
 
