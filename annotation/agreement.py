@@ -123,7 +123,10 @@ def summarise(session: Session, campaign: Campaign, ballots: Ballots, dimension:
         tau_b=found.tau_b,
         experts=_experts(ballots, laid, people, found.pairs),
         pairs=found.pairs,
-        needs_adjudication={one.prompt_id: one.reasons for one in disputes(ballots, settled_tasks(session, campaign))},
+        needs_adjudication={
+            one.prompt_id: one.reasons
+            for one in disputes(ballots, settled_tasks(session, campaign), lowest_w=campaign.adjudicate_below)
+        },
         other_rules=_other_rules(ballots, dimension, campaign.guideline_version),
         foreign=sum(named == dimension for _, named in ballots.foreign),
     )

@@ -49,13 +49,15 @@ class ByDimension(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CampaignBoard(msgspec.Struct, frozen=True, kw_only=True):
-    """A campaign in one dimension. `concordance` counts prompts by W in tenths, `days` rankings by day (UTC); `gold`,
-    `herself`, `longer` are shares over all experts, `position` tests all their rankings together."""
+    """A campaign in one dimension. `concordance` counts prompts by W in tenths, under `lowest_w` they are for
+    a senior expert; `days` counts rankings by day (UTC); `gold`, `herself`, `longer` are shares over all experts,
+    `position` tests all their rankings together."""
 
     summary: AgreementSummary
     dimensions: list[ByDimension]
     periods: list[Period]
     concordance: list[int]
+    lowest_w: float
     certainty: Certainty
     days: dict[date, int]
     gold: Share | Gap
@@ -101,6 +103,7 @@ def campaign_board(session: Session, campaign: Campaign, ballots: Ballots, dimen
         dimensions=[_by_dimension(ballots, one, rule) for one in campaign.dimensions],
         periods=over_time(ballots, laid),
         concordance=np.histogram(known, bins=W_BINS, range=(0, 1))[0].tolist(),
+        lowest_w=campaign.adjudicate_below,
         certainty=certainty(laid.levels),
         days=_days(ballots, laid),
         gold=on_gold(ballots, dimension, rule),

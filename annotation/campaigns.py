@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +22,7 @@ from annotation.models import Answer, Assignment, Campaign, Task, User
 from corpus.records import ModelOutput, Prompt
 
 MOST_REPEATED = 0.5
+NUMBER = re.compile("[0-9]{1,18}")
 MOST_NAMED = 5
 DAILY_GOAL, BREAK_MINUTES = 40, 45
 
@@ -34,6 +36,7 @@ def create_campaign(
     experts: Sequence[str],
     overlap: int,
     min_overlap: int | None = None,
+    adjudicate_below: float = 0.5,
     seed: int,
     guideline: Guideline | None = None,
     dimensions: Sequence[str] = ("overall",),
@@ -45,8 +48,9 @@ def create_campaign(
     """Make a task of every prompt with 2 to 9 distinct answers and give each to `overlap` of `experts` (names).
 
     With `min_overlap` the campaign is adaptive: so many experts are asked first, and more, one at a time and up to
-    `overlap`, while a task is not settled. Every expert gets all of `gold`, and `repeats`, a share of the tasks, once
-    more. What was not made a task is in `Campaign.left_out` as [id, reason].
+    `overlap`, while a task is not settled. Prompts with a Kendall's W under `adjudicate_below` are for a senior expert.
+    Every expert gets all of `gold`, and `repeats`, a share of the tasks, once more. What was not made a task is in
+    `Campaign.left_out` as [id, reason].
     """
     people = _people(session, experts)
     rule = guideline or default_guideline()
@@ -54,6 +58,7 @@ def create_campaign(
         name=name,
         overlap=overlap,
         min_overlap=min_overlap,
+        adjudicate_below=adjudicate_below,
         guideline_version=rule.version,
         seed=seed,
         dimensions=[dimension for dimension in DIMENSIONS if dimension in dimensions],
@@ -77,9 +82,9 @@ def create_campaign(
 
 
 def find_campaign(session: Session, name: str | None = None) -> Campaign:
-    """The campaign of this name, or the only one where no name is given."""
+    """The campaign of this name, or else of this number; the only one where neither is given."""
     if name is not None:
-        campaign = session.scalar(select(Campaign).where(Campaign.name == name))
+        campaign = session.scalar(select(Campaign).where(Campaign.name == name)) or _numbered(session, name)
         if campaign is None:
             raise NotFoundError("no_campaign", f"there is no campaign {name}", hint=_existing(session))
         return campaign
@@ -146,6 +151,10 @@ def _answers_of(campaign: Campaign, column: InstrumentedAttribute[Any]) -> Selec
     return select(column).join(Task, Task.id == Answer.task_id).where(Task.campaign_id == campaign.id, counts())
 
 
+def _numbered(session: Session, number: str) -> Campaign | None:
+    return session.get(Campaign, int(number)) if NUMBER.fullmatch(number) else None
+
+
 def _existing(session: Session) -> str:
     names = session.scalars(select(Campaign.name).order_by(Campaign.name)).all()
     return f"name one with --campaign: {', '.join(names)}" if names else "make one with: zhongjing rank create"
@@ -172,6 +181,8 @@ def _check(session: Session, campaign: Campaign, experts: int, dimensions: Seque
         raise InvalidError(
             "min_overlap", f"an adaptive campaign asks at least 2 and fewer than {campaign.overlap} first"
         )
+    if not 0 <= campaign.adjudicate_below <= 1:
+        raise InvalidError("adjudicate_below", "Kendall's W, under which a senior expert decides, is between 0 and 1")
     if "overall" not in dimensions or not set(dimensions) <= set(DIMENSIONS):
         raise InvalidError("dimensions", f"dimensions are overall and any of {', '.join(DIMENSIONS[1:])}")
     if not 0 <= repeats <= MOST_REPEATED:

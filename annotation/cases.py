@@ -119,7 +119,8 @@ def open_case(session: Session, task_id: int, senior_id: int) -> Case:
     judgements = [one for one in judgements_of(session, task_id) if _names(one.tiers) == number.keys()]
     submissions = _newest_submissions(session, task_id)
     overall = [judgement.tiers for judgement in judgements if judgement.dimension == "overall"]
-    reasons, concordance = _why(overall, any(submission.flags for submission in submissions))
+    flagged = any(submission.flags for submission in submissions)
+    reasons, concordance = _why(overall, flagged, campaign.adjudicate_below)
     decided = _decided(session, task_id, number)
     if not overall or not (reasons or decided):
         raise NotFoundError("no_case", "there is nothing for you to decide here")
@@ -162,9 +163,9 @@ def _newest_submissions(session: Session, task_id: int) -> list[Submission]:
     return list({submission.assignment_id: submission for submission in session.scalars(query)}.values())
 
 
-def _why(overall: Sequence[Tiers], flagged: bool) -> tuple[list[str], float | None]:
+def _why(overall: Sequence[Tiers], flagged: bool, lowest_w: float) -> tuple[list[str], float | None]:
     _, levels = panel_of([{str(place): tiers for place, tiers in enumerate(overall)}])
-    held = grounds(levels, np.array([flagged]))[:, 0]
+    held = grounds(levels, np.array([flagged]), lowest_w=lowest_w)[:, 0]
     concordance = float(kendall_w(levels)[0])
     reasons = [reason for reason, holds in zip(REASONS, held, strict=True) if holds]
     return reasons, None if np.isnan(concordance) else concordance

@@ -13,7 +13,9 @@ from annotation.label_studio.cli import label_studio
 from annotation.people_cli import DatabaseUrl, people
 from foundation.cli import group, say, warn
 
-CampaignName = Annotated[str | None, typer.Option("--campaign", help="Campaign; may be left out where there is one.")]
+CampaignName = Annotated[
+    str | None, typer.Option("--campaign", help="Campaign by name or number; may be left out where there is one.")
+]
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 
 
@@ -64,6 +66,9 @@ def create(
         bool, typer.Option("--adaptive", help="Ask --min-overlap experts first; more only while a prompt is unsettled.")
     ] = False,
     min_overlap: Annotated[int, typer.Option(min=2, help="Experts asked first where --adaptive.")] = 3,
+    adjudicate_below: Annotated[
+        float, typer.Option(min=0, max=1, help="Kendall's W of a prompt under which a senior expert decides it.")
+    ] = 0.5,
     gold: Annotated[
         Path | None, typer.Option(help="gold.jsonl: prompts whose order is known, for every expert.")
     ] = None,
@@ -101,6 +106,7 @@ def create(
             experts=people,
             overlap=overlap or len(people),
             min_overlap=min_overlap if adaptive else None,
+            adjudicate_below=adjudicate_below,
             seed=seed,
             guideline=read_guideline(guideline) if guideline else None,
             dimensions=[word.strip() for word in dimensions.split(",")],

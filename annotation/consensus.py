@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations, groupby, permutations
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from corpus.records import Consensus, Dimension, Tiers
 
 if TYPE_CHECKING:
@@ -53,8 +55,10 @@ def combined(parts: Mapping[Dimension, Consensus], priority: Sequence[Dimension]
 
     The preferences of a dimension are locked in, strongest first, before any of the next: a lower dimension orders
     what those above it leave open and overrules none of them, directly or through other answers. A pair's margin is
-    that of the first dimension which has one, named in `deciding`.
+    that of the first dimension which has one, named in `deciding`; a majority that gave way in a circle has none.
     """
+    import networkx as nx
+
     first = parts[priority[0]]
     ids = sorted(output_id for tier in first.tiers for output_id in tier)
     strengths: dict[Pair, tuple[int, float]] = {}
@@ -63,14 +67,28 @@ def combined(parts: Mapping[Dimension, Consensus], priority: Sequence[Dimension]
         for better, worse in permutations(ids, 2):
             if margin := margins.get(f"{better}>{worse}"):
                 strengths.setdefault((better, worse), (-rank, margin))
-    decided = {pair: strengths[pair] for pair in strengths if strengths[pair] > strengths.get(pair[::-1], NO_STRENGTH)}
+    locked = _lock(ids, strengths)
+    decided = {
+        pair: strength
+        for pair, strength in strengths.items()
+        if strength > strengths.get(pair[::-1], NO_STRENGTH) and nx.has_path(locked, *pair)
+    }
     return Consensus(
-        tiers=ordered_by(ids, strengths),
+        tiers=_levels(locked),
         method=first.method,
         margins={f"{a}>{b}": decided[a, b][1] for a, b in sorted(decided)},
         deciding={f"{a}>{b}": priority[-decided[a, b][0]] for a, b in sorted(decided)},
         dimensions=dict(parts),
     )
+
+
+def carried(found: Consensus) -> Consensus:
+    """The same order with those margins alone that it carries: without the majorities that gave way in a circle."""
+    level = level_of(found.tiers)
+    against = [pair for pair in permutations(level, 2) if level[pair[0]] >= level[pair[1]]]
+    if not any(f"{a}>{b}" in found.margins for a, b in against):
+        return found
+    return msgspec.structs.replace(found, margins=combined({"overall": found}, ["overall"]).margins)
 
 
 def undecided(ids: Iterable[str]) -> Consensus:
@@ -80,9 +98,7 @@ def undecided(ids: Iterable[str]) -> Consensus:
 
 def ordered_by(ids: Iterable[str], strengths: Mapping[Pair, Any]) -> Tiers:
     """Tiers of the preferences in `strengths` (better, worse), locked in from the strongest down; see `consensus`."""
-    import networkx as nx
-
-    return [sorted(level) for level in nx.topological_generations(_lock(ids, strengths))]
+    return _levels(_lock(ids, strengths))
 
 
 def count_votes(judgements: Sequence[Tiers]) -> dict[Pair, int]:
@@ -123,6 +139,12 @@ def _lock(ids: Iterable[str], strengths: Mapping[Pair, Any]) -> nx.DiGraph[str]:
         cycles = list(nx.strongly_connected_components(candidate))
         locked.add_edges_from(pair for pair in possible if not any(cycle.issuperset(pair) for cycle in cycles))
     return locked
+
+
+def _levels(locked: nx.DiGraph[str]) -> Tiers:
+    import networkx as nx
+
+    return [sorted(level) for level in nx.topological_generations(locked)]
 
 
 def _ordered(tiers: Tiers) -> list[str]:

@@ -12,7 +12,6 @@ from annotation.ballots import Ballots
 from annotation.measures import Levels, kendall_w, ranked, signs
 from annotation.panels import own_tasks, panel
 
-LOWEST_W = 0.5
 REASONS = ("danger_flag", "low_agreement", "majority_tie")
 
 
@@ -27,7 +26,7 @@ class Dispute(msgspec.Struct, frozen=True, kw_only=True):
     rankings: int
 
 
-def disputes(ballots: Ballots, settled: Collection[int] = (), *, lowest_w: float = LOWEST_W) -> list[Dispute]:
+def disputes(ballots: Ballots, settled: Collection[int] = (), *, lowest_w: float) -> list[Dispute]:
     """The prompts of a campaign with a danger that an expert flagged, with a W under `lowest_w`, or where as many
     prefer one answer to another as the other way round; those `settled` (task ids) are none. The gravest come first.
     """
@@ -49,7 +48,7 @@ def disputes(ballots: Ballots, settled: Collection[int] = (), *, lowest_w: float
     return sorted(found, key=lambda one: (REASONS.index(one.reasons[0]), one.w or 0.0, one.prompt_id))
 
 
-def grounds(levels: Levels, flagged: NDArray[np.bool_], *, lowest_w: float = LOWEST_W) -> NDArray[np.bool_]:
+def grounds(levels: Levels, flagged: NDArray[np.bool_], *, lowest_w: float) -> NDArray[np.bool_]:
     """Which of `REASONS` hold: (reasons, prompts); `flagged` are the prompts in which an expert saw a danger."""
     return np.stack([flagged, kendall_w(levels) < lowest_w, tied_majorities(levels)])
 

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from itertools import chain
 
 import msgspec
+import numpy as np
 from sqlalchemy.orm import Session
 
 from annotation.ballots import followed
 from annotation.consents import Withdrawn
-from annotation.disputes import LOWEST_W, disputes
+from annotation.disputes import disputes, grounds
 from annotation.errors import InvalidError
 from annotation.judgements import JudgedTask
-from annotation.measures import kendall_w, panel_of
+from annotation.measures import panel_of
 from annotation.models import Campaign
 from corpus.records import Dimension, Judgement
 
@@ -66,15 +67,16 @@ def eligible(
 
 
 def waiting(session: Session, campaign: Campaign, tasks: Sequence[JudgedTask]) -> set[str]:
-    """The prompts (ids) among `tasks` that a senior expert has yet to decide: somebody flagged a danger, or the
-    experts agree too little. A tied majority is not among the reasons: that pair makes no preference anyway."""
+    """The prompts (ids) among `tasks` that a senior expert has yet to decide: those that wait on the page for her,
+    and those that would if nothing had been said but the judgements that go into the release."""
     _, levels = panel_of([{j.expert: j.tiers for j in task.judgements if j.dimension == "overall"} for task in tasks])
-    flagged = {one.prompt_id for one in disputes(followed(session, campaign.id)) if "danger_flag" in one.reasons}
-    apart = kendall_w(levels) < LOWEST_W
+    queued = {one.prompt_id for one in disputes(followed(session, campaign.id), lowest_w=campaign.adjudicate_below)}
+    unflagged = np.zeros(len(tasks), np.bool_)
+    disputed = grounds(levels, unflagged, lowest_w=campaign.adjudicate_below).any(axis=0)
     return {
         task.prompt.prompt_id
-        for task, low in zip(tasks, apart.tolist(), strict=True)
-        if task.decided is None and (low or task.prompt.prompt_id in flagged)
+        for task, among in zip(tasks, disputed.tolist(), strict=True)
+        if task.decided is None and (among or task.prompt.prompt_id in queued)
     }
 
 

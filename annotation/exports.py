@@ -167,6 +167,7 @@ def _count(contents: Contents) -> Release:
 
 def _parameters(campaign: Campaign, contents: Contents) -> dict[str, object]:
     return {
+        "adjudicate_below": campaign.adjudicate_below,
         "campaign": campaign.name,
         "campaign_seed": campaign.seed,
         "dimensions": list(campaign.dimensions),

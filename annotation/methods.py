@@ -14,6 +14,7 @@ import msgspec
 
 from annotation.consensus import (
     SINGLE,
+    carried,
     combined,
     consensus,
     count_votes,
@@ -64,7 +65,7 @@ def campaign_consensus(
         elif task.prompt.prompt_id in waiting:
             found.append(undecided(answer.output_id for answer in task.responses))
         else:
-            found.append(combined(parts, priority) if len(parts) > 1 else parts[priority[0]])
+            found.append(combined(parts, priority) if len(parts) > 1 else carried(parts[priority[0]]))
     return found
 
 
@@ -106,6 +107,8 @@ def _agreed(prompt: Orders, tiers: Tiers, method: Method) -> Consensus:
     level = level_of(tiers)
     contradicted = {f"{a}>{b}" for a, b in permutations(level, 2) if level[a] >= level[b]}
     margins = {pair: margin for pair, margin in margins_of(judgements).items() if pair not in contradicted}
+    if not margins:
+        tiers = [sorted(level)]
     return Consensus(tiers=tiers, method=method if len(judgements) > 1 else SINGLE, margins=margins)
 
 

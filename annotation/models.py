@@ -83,6 +83,7 @@ class Campaign(Base):
 
     `overlap` experts rank a task; where `min_overlap` is given, so many do, and more, up to `overlap`, while the task
     is not settled. `daily_goal` counts tasks a day; after `break_minutes` of work the page proposes a break.
+    A prompt with a Kendall's W under `adjudicate_below` is for a senior expert.
     """
 
     __tablename__ = "campaigns"
@@ -90,11 +91,13 @@ class Campaign(Base):
         CheckConstraint("overlap >= 1", name="overlap"),
         CheckConstraint("length(name) BETWEEN 1 AND 100", name="name"),
         CheckConstraint("min_overlap IS NULL OR min_overlap BETWEEN 2 AND overlap", name="min_overlap"),
+        CheckConstraint("adjudicate_below BETWEEN 0 AND 1", name="adjudicate_below"),
     )
 
     name: Mapped[str] = mapped_column(String(100), unique=True)
     overlap: Mapped[int]
     min_overlap: Mapped[int | None]
+    adjudicate_below: Mapped[float] = mapped_column(default=0.5, server_default="0.5")
     guideline_version: Mapped[str] = mapped_column(String(50))
     seed: Mapped[int] = mapped_column(BigInteger)
     dimensions: Mapped[list[Dimension]] = mapped_column(JSON)

@@ -174,7 +174,9 @@ def _text(path: Path) -> str:
     try:
         return read_text(path)
     except UnicodeDecodeError as error:
-        raise ZhongjingError("this file is not UTF-8", where=path, hint="save it as UTF-8") from error
+        raise ZhongjingError(
+            "this file is neither UTF-8 nor GB18030 nor UTF-16", where=path, hint="save it as UTF-8"
+        ) from error
 
 
 def _format(path: Path, text: str) -> str:

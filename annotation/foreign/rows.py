@@ -12,6 +12,7 @@ import msgspec
 from corpus.records import Dimension
 from foundation.files import existing_file
 from foundation.jsonl import BadJsonError, parse_json
+from foundation.text import detect_encoding
 
 _SPACE = " \t\r\n,"
 
@@ -49,8 +50,9 @@ Row = Ranked | Refused
 
 
 def read_text(path: Path) -> str:
-    """A file's text; an error where it is not UTF-8."""
-    return existing_file(path).read_bytes().decode("utf-8-sig")
+    """A file's text, in whatever encoding tables from here come; a decoding error where it is in none."""
+    content = existing_file(path).read_bytes()
+    return content.decode(detect_encoding(path)).removeprefix("\ufeff")
 
 
 def elements(text: str) -> Iterator[tuple[int, Any] | Refused]:

@@ -109,8 +109,10 @@ def decide(request: Request, visitor: Person, task_id: TaskId, sent: Sent) -> St
 
 def _waiting(request: Request, session: Session, campaign: Campaign, senior_id: int) -> tuple[list[Dispute], int]:
     live = live_of(request)
-    ballots = live.ballots(session, campaign.id)
-    found = live.figure(lambda: disputes(ballots), "disputes", campaign.id, ballots.version)
+    ballots, lowest_w = live.ballots(session, campaign.id), campaign.adjudicate_below
+    found = live.figure(
+        lambda: disputes(ballots, lowest_w=lowest_w), "disputes", campaign.id, ballots.version, lowest_w
+    )
     return waiting_cases(found, ballots, settled_tasks(session, campaign), senior_id)
 
 

@@ -76,6 +76,7 @@ def new_campaign(request: Request, visitor: Person, asked: shapes.NewCampaign) -
             experts=names,
             overlap=asked.overlap or len(names),
             min_overlap=asked.min_overlap,
+            adjudicate_below=asked.adjudicate_below,
             seed=asked.seed,
         )
         record(session, visitor.id, "campaign_created", f"campaign:{made.id}")

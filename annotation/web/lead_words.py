@@ -37,8 +37,8 @@ LEAD_WORDS: dict[str, tuple[str, str]] = {
     ),
     "concordance": ("各题 Kendall W", "Kendall's W, prompt by prompt"),
     "concordance_note": (
-        "每柱为题数；低于 0.5（橙色）须裁定。",
-        "Prompts by W; those under 0.5 (orange) need a decision.",
+        "每柱为题数；低于 {lowest}（橙色）须裁定。",
+        "Prompts by W; those under {lowest} (orange) need a decision.",
     ),
     "per_day": ("每日排序数", "Rankings a day"),
     "certainty": ("共识有多确定", "How sure the consensus is"),

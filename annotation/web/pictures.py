@@ -7,7 +7,6 @@ from functools import partial
 from markupsafe import Markup
 
 from annotation.boards import W_BINS, CampaignBoard, ExpertsBoard
-from annotation.disputes import LOWEST_W
 from annotation.intervals import Share
 from annotation.status import figure
 from annotation.web import charts
@@ -32,7 +31,7 @@ def pictures_of_campaign(board: CampaignBoard, language: str) -> dict[str, Marku
         )
     if sum(board.concordance):
         tenths = {f".{place}": float(count) for place, count in enumerate(board.concordance)}
-        low = [name for place, name in enumerate(tenths) if (place + 1) / W_BINS <= LOWEST_W]
+        low = [name for place, name in enumerate(tenths) if (place + 1) / W_BINS <= board.lowest_w]
         found["concordance"] = charts.bars(tenths, t("plot_concordance"), marked=low)
     if board.days:
         days = {f"{day:%m-%d}": float(count) for day, count in board.days.items()}

@@ -107,6 +107,7 @@ class NewCampaign(BaseModel):
     experts: Annotated[str, Field(min_length=1, max_length=2000)] = "all"
     overlap: Annotated[int | None, Field(ge=1, le=1000)] = None
     min_overlap: Annotated[int | None, Field(ge=2, le=1000)] = None
+    adjudicate_below: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
     seed: Annotated[int, Field(ge=0, le=2**31)] = 0
 
 

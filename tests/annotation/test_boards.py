@@ -128,7 +128,7 @@ def test_what_is_followed_is_what_is_read_anew(database, made):
             assert (ballots.levels[dimension][: ballots.rows] == anew.levels[dimension][: anew.rows]).all()
         for column in ("task", "expert", "seconds", "rule", "refused", "flagged"):
             assert np.array_equal(ballots.column(column), anew.column(column), equal_nan=column == "seconds")
-        assert disputes(ballots) == disputes(anew)
+        assert disputes(ballots, lowest_w=0.5) == disputes(anew, lowest_w=0.5)
     assert not ballots.column("flagged").any()
 
 
@@ -284,14 +284,14 @@ def test_why_prompts_need_a_senior_expert(database, made):
         say(session, campaign, "王医生", [FORWARD, BACKWARD, [[0], [1], [3], [2]]], key="other")
         say(session, campaign, "王医生", [FORWARD], key="flag", flags=[(3, "harm")])
     with database.read() as session:
-        found = disputes(followed(session, campaign.id))
+        found = disputes(followed(session, campaign.id), lowest_w=0.5)
         assert [(one.prompt_id, one.reasons, one.rankings) for one in found] == [
             ("p-00", ["danger_flag"], 2),
             ("p-01", ["low_agreement", "majority_tie"], 2),
             ("p-02", ["majority_tie"], 2),
         ]
         assert [round(one.w, 2) for one in found] == [1.0, 0.0, 0.9]
-        assert disputes(followed(session, campaign.id), settled={one.task_id for one in found}) == []
+        assert disputes(followed(session, campaign.id), settled={one.task_id for one in found}, lowest_w=0.5) == []
 
 
 def test_a_row_that_another_transaction_kept_back_is_not_missed(postgres_url, made):

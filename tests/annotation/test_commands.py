@@ -253,6 +253,22 @@ def test_rankings_of_another_tool_by_command(command, tmp_path, made):
     assert row.judgements[0].origin == "argilla argilla.jsonl:1"
 
 
+def test_a_campaign_by_its_number_with_a_threshold_of_its_own(command, tmp_path):
+    status, _, error = command(f"{CREATE} --experts simulated --adjudicate-below 1.1")
+    assert (status, "--adjudicate-below" in error) == (2, True)
+    assert command(f"{CREATE} --experts simulated --overlap 3 --adjudicate-below 0.25")[0] == 0
+    assert command(f"{CREATE} --experts simulated --overlap 3 --name 1")[0] == 0
+    assert command("rank simulate --campaign ranking --seed 1")[0] == 0
+    assert command("rank status --campaign 2")[1].startswith("1: 5 prompts, 0 ranked")
+    assert command("rank status --campaign 1")[1].startswith("1: 5 prompts, 0 ranked")
+    assert command("rank close --campaign 2")[0] == 0
+    status, _, error = command("export --campaign 99 --out release")
+    assert (status, "there is no campaign 99" in error) == (2, True)
+    for _ in range(2):
+        assert command("export --campaign ranking --out release")[0] == 0
+    assert "Kendall's W under 0.25" in (tmp_path / "release" / "README.md").read_text("utf-8")
+
+
 def test_an_adaptive_campaign_consent_and_a_method_by_command(command, tmp_path):
     status, out, _ = command(f"{CREATE} --experts simulated --overlap 6 --adaptive --min-overlap 3 --repeats 0")
     assert (status, out) == (0, "campaign ranking: 5 tasks, 15 assignments to 6 experts\n")

@@ -149,6 +149,23 @@ def test_the_same_file_again_changes_nothing(quick, campaign, made, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030", "utf-16"])
+def test_files_as_spreadsheets_save_them(quick, campaign, made, tmp_path, encoding):
+    """With a mark or in GB18030, lines ended by CR LF; a row of a million characters is refused, the others go on."""
+    table, _ = tool_files(tmp_path, made, {f"p-{n:02}": (2, 3, 4, 1) for n in range(3)})
+    lines = table.read_text("utf-8").splitlines()
+    lines.insert(2, "医" * 1_000_000)
+    table.write_bytes("\r\n".join([*lines, ""]).encode(encoding))
+    (tmp_path / "input_file.json").write_bytes((tmp_path / "input_file.json").read_text("utf-8").encode(encoding))
+    done = brought(quick, campaign, table)
+    assert (done.stored, reasons(done)) == (3, [(3, "1 columns where the head has 7")])
+    rows = [argilla_record(f"p-{n:02}", ORDER) for n in range(3, 6)]
+    words = "\r\n".join(json.dumps(row, ensure_ascii=False) for row in [rows[0], {"x": "医" * 1_000_000}, *rows[1:]])
+    (tmp_path / "argilla.jsonl").write_bytes(words.encode(encoding))
+    done = brought(quick, campaign, tmp_path / "argilla.jsonl")
+    assert (done.stored, reasons(done)) == (3, [(2, "this is no record of Argilla")])
+
+
 def test_without_its_input_file_the_tools_order_is_unknown(quick, campaign, made, tmp_path):
     table, _ = tool_files(tmp_path, made, {"p-00": (2, 3, 4, 1)})
     (tmp_path / "input_file.json").unlink()
@@ -409,9 +426,12 @@ def test_other_files_are_no_rankings(quick, campaign, tmp_path):
     path = written(tmp_path / "a.json", [{"prompt": "x"}])
     with pytest.raises(ZhongjingError, match="no tool that is known"):
         brought(quick, campaign, path)
-    (tmp_path / "b.tsv").write_bytes("id\tquery\thistory\trank1\n".encode("utf-16"))
-    with pytest.raises(ZhongjingError, match="not UTF-8"):
+    (tmp_path / "b.tsv").write_bytes(b"id\tquery\thistory\trank1\n\xff\xff")
+    with pytest.raises(ZhongjingError, match="neither UTF-8"):
         brought(quick, campaign, tmp_path / "b.tsv")
+    (tmp_path / "empty.json").write_bytes(b"\xef\xbb\xbf\r\n")
+    with pytest.raises(ZhongjingError, match="no tool that is known"):
+        brought(quick, campaign, tmp_path / "empty.json")
     path = written(tmp_path / "c.json", {"1": {"query": "?", "history": [], "response_0": "x"}})
     with pytest.raises(InvalidError, match="none of these files"):
         brought(quick, campaign, path)
