@@ -72,12 +72,9 @@ def waiting(session: Session, campaign: Campaign, tasks: Sequence[JudgedTask]) -
     _, levels = panel_of([{j.expert: j.tiers for j in task.judgements if j.dimension == "overall"} for task in tasks])
     queued = {one.prompt_id for one in disputes(followed(session, campaign.id), lowest_w=campaign.adjudicate_below)}
     unflagged = np.zeros(len(tasks), np.bool_)
-    disputed = grounds(levels, unflagged, lowest_w=campaign.adjudicate_below).any(axis=0)
-    return {
-        task.prompt.prompt_id
-        for task, among in zip(tasks, disputed.tolist(), strict=True)
-        if task.decided is None and (among or task.prompt.prompt_id in queued)
-    }
+    disputed = np.flatnonzero(np.any(grounds(levels, unflagged, lowest_w=campaign.adjudicate_below), axis=0))
+    queued |= {tasks[place].prompt.prompt_id for place in disputed.tolist()}
+    return {task.prompt.prompt_id for task in tasks if task.decided is None and task.prompt.prompt_id in queued}
 
 
 def _of(task: JudgedTask, judgements: list[Judgement]) -> JudgedTask:

@@ -7,19 +7,19 @@ contradict. A method can leave a preference out, it cannot invent one.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import combinations, permutations, product
+from itertools import chain, combinations, permutations, product
 from typing import Literal, get_args
 
 import msgspec
 
 from annotation.consensus import (
     SINGLE,
+    Pair,
     carried,
     combined,
     consensus,
     count_votes,
     ids_of,
-    level_of,
     margins_of,
     ordered_by,
     undecided,
@@ -74,7 +74,8 @@ def consensuses(prompts: Sequence[Orders], method: Method) -> list[Consensus]:
     if method == "ranked_pairs":
         return [consensus(list(prompt.values())) for prompt in track(prompts, "consensus")]
     if method == "borda":
-        return [_agreed(prompt, borda(list(prompt.values())), method) for prompt in track(prompts, "consensus")]
+        orders = [borda(list(prompt.values())) for prompt in track(prompts, "consensus")]
+        return [_agreed(prompt, tiers, method, _ordered(tiers)) for prompt, tiers in zip(prompts, orders, strict=True)]
     posteriors = fit(prompts).posteriors
     return [_believed(prompt, each) for prompt, each in zip(prompts, posteriors, strict=True)]
 
@@ -97,19 +98,24 @@ def credible(posterior: Posterior) -> Tiers:
 
 def _believed(prompt: Orders, posterior: Posterior) -> Consensus:
     tiers = credible(posterior)
-    pairs = [pair for upper, lower in combinations(tiers, 2) for pair in product(upper, lower)]
-    chances = {f"{a}>{b}": round(posterior.chance(a, b), DECIMALS) for a, b in sorted(pairs)}
-    return msgspec.structs.replace(_agreed(prompt, tiers, "plackett_luce"), chances=chances)
+    chances = {pair: posterior.chance(*pair) for pair in _ordered(tiers)}
+    found = _agreed(prompt, tiers, "plackett_luce", [pair for pair in chances if chances[pair] >= CREDIBLE])
+    told = {f"{a}>{b}": round(chances[a, b], DECIMALS) for a, b in sorted(_ordered(found.tiers))}
+    return msgspec.structs.replace(found, chances=told)
 
 
-def _agreed(prompt: Orders, tiers: Tiers, method: Method) -> Consensus:
+def _agreed(prompt: Orders, tiers: Tiers, method: Method, ordered: Collection[Pair]) -> Consensus:
+    """The majorities among the `ordered` pairs; without any, no order: readers take tiers without margins as such."""
     judgements = list(prompt.values())
-    level = level_of(tiers)
-    contradicted = {f"{a}>{b}" for a, b in permutations(level, 2) if level[a] >= level[b]}
-    margins = {pair: margin for pair, margin in margins_of(judgements).items() if pair not in contradicted}
+    names = {f"{a}>{b}" for a, b in ordered}
+    margins = {pair: margin for pair, margin in margins_of(judgements).items() if pair in names}
     if not margins:
-        tiers = [sorted(level)]
+        tiers = [sorted(chain(*tiers))]
     return Consensus(tiers=tiers, method=method if len(judgements) > 1 else SINGLE, margins=margins)
+
+
+def _ordered(tiers: Tiers) -> list[Pair]:
+    return [pair for upper, lower in combinations(tiers, 2) for pair in product(upper, lower)]
 
 
 def _orders(task: JudgedTask, dimension: Dimension) -> dict[str, Tiers]:
