@@ -14,8 +14,9 @@ from typing import Literal
 import msgspec
 
 from corpus.records import Dialogue, Message, make_id
-from corpus.sets import Drop, SetWriter, StageResult, plan_step
+from corpus.sets import Drop, SetWriter, StageResult, arrow_batches, plan_step
 from corpus.steps import Change, Outcome, map_step, one_by_one
+from foundation.cli import warn
 from foundation.errors import ZhongjingError
 from foundation.jsonl import read_records
 from foundation.manifest import entry_of
@@ -76,12 +77,21 @@ def decide(
     """Write the set `out`: the dialogues of `source` as people decided they should be.
 
     Decisions about other words than a turn has now are `decisions_outdated`, turns decided in different ways are
-    `decisions_at_odds`: neither is applied. A corrected dialogue has lost its graph report; match it again.
+    `decisions_at_odds`, those about a patient's words `decisions_not_on_a_doctor`: none is applied, and how many are
+    about dialogues that are not there is said. A corrected dialogue has lost its graph report; match it again.
     """
     plan = plan_step(STAGE, source, {})
     plan = msgspec.structs.replace(plan, inputs=[*plan.inputs, entry_of(decisions, "decisions")])
-    read_decisions(decisions)
+    _say_strangers(read_decisions(decisions), source)
     return map_step(plan, out, Decide(decisions), processes=processes, reuse=reuse)
+
+
+def _say_strangers(decided: Mapping[str, Sequence[Decision]], source: Path) -> None:
+    here = {
+        name for batch in arrow_batches(source, ["id"]) for name in batch.column("id").to_pylist() if name in decided
+    }
+    if strangers := sum(len(rows) for name, rows in decided.items() if name not in here):
+        warn(f"{strangers:,} decisions are about dialogues that {source} does not hold; they are not applied")
 
 
 def _apply(dialogue: Dialogue, rows: Sequence[Decision], details: Counter[str]) -> Outcome:
@@ -103,7 +113,10 @@ def _standing(dialogue: Dialogue, rows: Sequence[Decision], details: Counter[str
     """The decisions that can be applied, one a turn."""
     ways: dict[int, dict[tuple[str, str | None], Decision]] = defaultdict(dict)
     for row in rows:
-        if 0 <= row.turn < len(dialogue.messages) and turn_id(dialogue.messages[row.turn].content) == row.was:
+        said = dialogue.messages[row.turn] if 0 <= row.turn < len(dialogue.messages) else None
+        if said is not None and said.role != "assistant":
+            details["decisions_not_on_a_doctor"] += 1
+        elif said is not None and turn_id(said.content) == row.was:
             ways[row.turn][row.verdict, row.text] = row
         else:
             details["decisions_outdated"] += 1

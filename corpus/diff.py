@@ -12,6 +12,7 @@ import msgspec
 
 from corpus.records import Dialogue
 from corpus.sets import REJECTS, count_dialogues, read_dialogues
+from foundation.jsonl import dump_json
 from foundation.manifest import read_manifest
 from foundation.progress import track
 from foundation.rejects import read_rejects
@@ -22,7 +23,7 @@ GONE = "not among what was read"
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """From version `old` to `new`. `reasons` say why removed dialogues are not in `new`: step and reason, or `GONE`.
 
-    `changed` maps ids to the fields that differ; `parameters` are those that differ, as [old, new].
+    `changed` maps ids to the fields that differ; `parameters` are those that differ, a step at a time, as [old, new].
     """
 
     old: str
@@ -46,7 +47,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
             yield f"  why: {_listed(self.reasons)}"
         yield f"changed {len(self.changed):,}{_by(self.changed_fields)}"
         for name, (before, after) in self.parameters.items():
-            yield f"{name}: {before} -> {after}"
+            yield f"{name}: {_told(before)} -> {_told(after)}"
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -54,7 +55,7 @@ class _Row(msgspec.Struct, frozen=True):
     digests: tuple[bytes, ...]
 
 
-_FIELDS = ("messages", "source", "meta", "department", "scenario", "kg")
+_FIELDS = tuple(name for name in Dialogue.__struct_fields__ if name != "id")
 
 
 def diff(old: Path, new: Path) -> Difference:
@@ -101,12 +102,23 @@ def _reasons(new: Path, removed: Sequence[str]) -> dict[str, int]:
 
 def _parameters(old: Path, new: Path) -> dict[str, tuple[Any, Any]]:
     before, after = (read_manifest(folder).parameters for folder in (old, new))
-    names = sorted({*before, *after})
+    both = before.pop("steps", {}), after.pop("steps", {})
+    return _unequal(before, after) | _unequal(
+        *({f"step {name}": step for name, step in steps.items()} for steps in both)
+    )
+
+
+def _unequal(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    names = dict.fromkeys([*before, *after])
     return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
 
 
 def _counted(names: Iterator[str]) -> dict[str, int]:
     return dict(Counter(names).most_common())
+
+
+def _told(parameter: Any) -> str:
+    return "none" if parameter is None else dump_json(parameter).decode()
 
 
 def _by(counts: dict[str, int]) -> str:

@@ -2,7 +2,8 @@
 
 A rewrite that loses, adds or changes a fact is asked for again with the reasons; after the last attempt the original
 stays, is flagged, and goes to the review queue. Finished turns are kept in a journal beside the output, so that a
-killed run goes on and ends in the same bytes, where the endpoint gives the same answers.
+killed run goes on and ends in the same bytes, where the endpoint gives the same answers. The journal outlives a run in
+which the endpoint failed at some turns: run again, only those are asked for.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ from foundation.partial import Partial
 STAGE = "rewrite"
 _IN_A_ROW = 20
 _MOST = 2_000
+_WHEN = {
+    "refused": "the name of the model, --max-tokens and --seed are such as it takes",
+    "nonsense": "the address is that of an OpenAI-compatible endpoint, up to /v1",
+}
 
 
 def rewrite(
@@ -60,7 +65,8 @@ def rewrite(
         with Client(endpoint) as client, Partial(_journal(out), _fingerprint(plan), Rewrite) as journal:
             failed = _rewrite_all(source, client, Editor(client, check, chosen, style), journal)
             _collect(source, journal, failed, chosen, writer)
-            journal.remove()
+            if not failed:
+                journal.remove()
         if on_usage is not None:
             on_usage(client.usage)
 
@@ -126,10 +132,11 @@ def _rewrite_all(source: Path, client: Client, editor: Editor, journal: Partial[
         failed[task.key] = done
         in_a_row += 1
         if in_a_row == _IN_A_ROW:
+            fault = str(done.attempts[-1].endpoint)
             raise ZhongjingError(
-                f"the endpoint failed at {_IN_A_ROW} turns in a row ({done.attempts[-1].endpoint})",
+                f"the endpoint failed at {_IN_A_ROW} turns in a row ({fault})",
                 where=client.endpoint.base_url,
-                hint="what is finished is kept: run the same command again when it answers",
+                hint=f"what is finished is kept: run the same command again when {_WHEN.get(fault, 'it answers')}",
             )
     return failed
 
@@ -169,6 +176,7 @@ def _write_down(dialogue: Dialogue, rewrites: dict[int, Rewrite], writer: SetWri
     for turn, done in rewrites.items():
         writer.file(REWRITES).write(dump_json(done) + b"\n")
         writer.details[f"turns_{done.outcome}"] += 1
+        writer.details["turns_the_endpoint_failed_at"] += int(done.failed)
         writer.details["answers_rejected"] += sum(bool(attempt.faults) for attempt in done.attempts)
         if done.outcome == "kept":
             writer.file(REVIEW).write(dump_json(_review(dialogue, turn, done)) + b"\n")

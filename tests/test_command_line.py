@@ -51,6 +51,13 @@ def test_every_command_explains_itself_with_an_example(name: str) -> None:
         assert text or parameter.param_type_name == "argument", f"{name}: {parameter.name} has no help"
 
 
+@pytest.mark.parametrize("name", sorted(LEAVES))
+def test_no_help_hides_words_in_brackets_as_markup(name: str) -> None:
+    command = LEAVES[name]
+    for text in [command.help, *(getattr(parameter, "help", None) for parameter in command.params)]:
+        assert not re.search(r"(?<!\\)\[/?[a-z]", text or ""), f"{name}: {text}"
+
+
 def test_every_command_in_the_readme_exists_with_its_options() -> None:
     readme = Path(__file__).parents[1] / "README.md"
     shown = re.findall(r"zhongjing ((?:[a-z]+(?:-[a-z]+)* ?)+)([^`#&\n]*)", readme.read_text(encoding="utf-8"))

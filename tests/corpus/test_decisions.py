@@ -53,6 +53,15 @@ def test_other_words_and_quarrels_are_left_alone_and_counted(set_of, make_dialog
     assert result.details == {"decisions_at_odds": 1, "decisions_outdated": 2, "turns_confirmed": 1}
 
 
+def test_patients_words_and_absent_dialogues_are_left_alone_and_said(set_of, make_dialogue, tmp_path, capsys):
+    here, absent = make_dialogue(TURNS, number=1), make_dialogue(TURNS, number=2)
+    rows = [decision(here, 0, "corrected", "没有发烧。"), decision(absent, 1, "remove"), decision(absent, 3, "right")]
+    result, found = decided(set_of, tmp_path, rows, here)
+    assert list(found.values()) == [here]
+    assert result.details == {"decisions_not_on_a_doctor": 1}
+    assert "2 decisions are about dialogues" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("verdict", "text"), [("corrected", None), ("corrected", "  "), ("right", "words")])
 def test_a_correction_and_nothing_else_has_words(set_of, make_dialogue, tmp_path, verdict, text):
     dialogue = make_dialogue(TURNS)

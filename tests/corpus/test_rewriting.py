@@ -248,6 +248,22 @@ def test_an_endpoint_that_always_fails_is_given_up_and_the_work_kept(
     assert 60 - 12 <= len(scripted.asked) - before <= 60 - 12 + 4
 
 
+def test_turns_the_endpoint_failed_at_are_said_and_asked_for_alone(
+    scripted: Any, clean: Callable[..., Path], run: Callable[..., StageResult], tmp_path: Path
+) -> None:
+    source = clean(CONSULTATION)
+    scripted.script = lambda asked: 400 if original(asked) == CONSULTATION[3] else honest(asked)
+    details = run(source).details
+    assert (details["turns_rewritten"], details["turns_kept"], details["turns_the_endpoint_failed_at"]) == (1, 1, 1)
+    before = len(scripted.asked)
+    scripted.script = honest
+    details = run(source).details
+    assert [original(asked) for asked in scripted.asked[before:]] == [CONSULTATION[3]]
+    assert details["turns_rewritten"] == 2
+    assert "turns_the_endpoint_failed_at" not in details
+    assert not (tmp_path / ".out.turns").exists()
+
+
 def test_a_wrong_key_ends_at_once(
     scripted: Any, clean: Callable[..., Path], run: Callable[..., StageResult], tmp_path: Path
 ) -> None:

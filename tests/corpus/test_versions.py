@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.diff import GONE, diff
-from corpus.filters import filter_dialogues
+from corpus.filters import FilterOptions, filter_dialogues
 from corpus.origins import read_origins
-from corpus.records import Dialogue, Message, Prompt
+from corpus.records import Dialogue, Message, Prompt, Rewriting
 from corpus.sampling import cut, draw, even_shares, sample_prompts, shares_of
 from corpus.sets import DIALOGUES, REJECTS, read_dialogues, stages_of
 from corpus.signatures import SIGNATURES
@@ -186,6 +186,18 @@ def test_what_changed_between_versions(set_of: Callable[..., Path], tmp_path: Pa
     ]
     same = diff(tmp_path / "versions" / "care-v1", tmp_path / "versions" / "care-v1")
     assert (same.added, same.removed, same.changed, same.parameters) == ([], [], {}, {})
+
+
+def test_a_change_of_any_field_and_the_step_that_differs_are_said(set_of: Callable[..., Path], tmp_path: Path) -> None:
+    (dialogue,) = read_dialogues(set_of(CONSULTATION))
+    kept = msgspec.structs.replace(dialogue, rewriting=Rewriting(kept=[1]))
+    filter_dialogues(set_of(dialogue, name="a"), tmp_path / "b")
+    filter_dialogues(set_of(kept, name="c"), tmp_path / "d", options=FilterOptions(min_chars=9))
+    for folder in ("b", "d"):
+        freeze(tmp_path / folder, tmp_path / "versions", "care")
+    found = diff(tmp_path / "versions" / "care-v1", tmp_path / "versions" / "care-v2")
+    assert found.changed == {dialogue.id: ["rewriting"]}
+    assert list(found.parameters) == ["step filter"]
 
 
 def prompts_of(path: Path) -> list[Prompt]:
