@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from annotation.foreign.rows import Ranked, Refused, Row, UnusableError, by_dimension, elements, tiers_by_rank
+from annotation.foreign.rows import Ranked, Refused, Row, UnusableError, by_dimension, elements, listed, tiers_by_rank
 
 FORMAT = "argilla"
 ANSWERS, USERS, STATUS = ".responses", ".responses.users", ".responses.status"
@@ -50,8 +50,8 @@ def _nested(record: Mapping[str, Any]) -> Mapping[str, Any]:
     responses = {}
     for column in columns:
         name = column.removesuffix(ANSWERS)
-        answers, users = record[column] or [], record.get(name + USERS) or []
-        status = record.get(name + STATUS) or [None] * len(users)
+        answers, users = listed(record[column]), listed(record.get(name + USERS))
+        status = listed(record.get(name + STATUS)) or [None] * len(users)
         responses[name] = [
             {"value": value, "user_id": user, "status": state}
             for value, user, state in zip(answers, users, status, strict=False)
@@ -74,9 +74,10 @@ def _record(record: Mapping[str, Any], line: int) -> Iterator[Row]:
 def _ranked(record: Mapping[str, Any], user: str, answered: Answered, line: int) -> Ranked:
     unsent = {status for _, status in answered.values()} - {None, "submitted"}
     if unsent:
-        raise UnusableError(f"this answer is {', '.join(sorted(map(str, unsent)))}, not submitted")
+        raise UnusableError(f"this answer is {', '.join(sorted(unsent))}, not submitted")
     orders = {name: tiers for name, (value, _) in answered.items() if (tiers := _tiers(value))}
-    fields, metadata = record["fields"], record.get("metadata") or {}
+    fields, metadata = record["fields"], record.get("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
     question = next((fields[name] for name in QUESTIONS if isinstance(fields.get(name), str)), None)
     named = metadata.get("prompt_id") or record.get("external_id") or record.get("id")
     return Ranked(
@@ -95,15 +96,20 @@ def _by_user(responses: Any) -> dict[str, Answered]:
     users: dict[str, Answered] = defaultdict(dict)
     if isinstance(responses, Mapping):
         for question, given in responses.items():
-            for answer in given if isinstance(given, list) else []:
+            for answer in listed(given):
                 if isinstance(answer, Mapping):
-                    users[str(answer.get("user_id"))][question] = (answer.get("value"), answer.get("status"))
-    for response in responses if isinstance(responses, list) else []:
+                    users[str(answer.get("user_id"))][question] = (answer.get("value"), _status(answer))
+    for response in listed(responses):
         if isinstance(response, Mapping) and isinstance(response.get("values"), Mapping):
             for question, answer in response["values"].items():
                 value = answer.get("value") if isinstance(answer, Mapping) else answer
-                users[str(response.get("user_id"))][question] = (value, response.get("status"))
+                users[str(response.get("user_id"))][question] = (value, _status(response))
     return users
+
+
+def _status(answer: Mapping[str, Any]) -> str | None:
+    status = answer.get("status")
+    return None if status is None else str(status)
 
 
 def _tiers(value: Any) -> list[list[str]] | None:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from annotation.foreign.rows import Ranked, Refused, Row, UnusableError, by_dimension, elements
+from annotation.foreign.rows import Ranked, Refused, Row, UnusableError, by_dimension, elements, listed
+from annotation.ranking import LONGEST_SECONDS
 from corpus.records import Dimension
 
 QUESTIONS = ("prompt", "question", "query", "text")
 WORDS = ("text", "body", "html", "title")
 LEFT = "_"
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"\d{1,9}")
 
 
 def is_task(value: Any) -> bool:
@@ -32,7 +33,7 @@ def read_tasks(text: str) -> Iterator[Row]:
 
 
 def _task(task: Mapping[str, Any], line: int) -> Iterator[Row]:
-    annotations = [each for each in task["annotations"] or [] if isinstance(each, Mapping)]
+    annotations = [each for each in listed(task["annotations"]) if isinstance(each, Mapping)]
     if not annotations:
         yield Refused(line, "nobody has annotated this task")
     for annotation in annotations:
@@ -53,7 +54,7 @@ def _ranked(data: Mapping[str, Any], annotation: Mapping[str, Any], line: int) -
         turns=_turns(data),
         orders=_orders(annotation.get("result")),
         answers=_answers(data),
-        seconds=float(seconds) if isinstance(seconds, int | float) and seconds >= 0 else 0.0,
+        seconds=float(min(seconds, LONGEST_SECONDS)) if isinstance(seconds, int | float) and seconds >= 0 else 0.0,
         simulated=bool(data.get("simulated") or annotation.get("simulated")),
     )
 
@@ -87,7 +88,7 @@ def _answers(data: Mapping[str, Any]) -> dict[str, str]:
 def _orders(result: Any) -> dict[Dimension, list[list[str]]]:
     rankers = {
         str(part.get("from_name")): _tiers(part["value"]["ranker"])
-        for part in (result if isinstance(result, list) else [])
+        for part in listed(result)
         if isinstance(part, Mapping) and isinstance(part.get("value"), Mapping) and "ranker" in part["value"]
     }
     return by_dimension(rankers)

@@ -22,7 +22,7 @@ HEAD = ("id", "query", "history")
 LONGEST_CELL = 8 << 20
 Shown = Callable[[str, Sequence[str]], Sequence[str]]
 _RANK = re.compile(r"rank\d+")
-_RESPONSE = re.compile(r"response_(\d+)")
+_RESPONSE = re.compile(r"response_(\d{1,9})")
 
 
 def is_table(text: str) -> bool:

@@ -80,6 +80,11 @@ def elements(text: str) -> Iterator[tuple[int, Any] | Refused]:
         position = end
 
 
+def listed(value: Any) -> list[Any]:
+    """A list as it is; anything else, which has no place where one is expected, as an empty one."""
+    return value if isinstance(value, list) else []
+
+
 def tiers_by_rank(ranks: Mapping[str, Any]) -> list[list[str]]:
     """Names in tiers by their rank, the smallest first; equal ranks tie."""
     if any(isinstance(rank, bool) or not isinstance(rank, int | float) for rank in ranks.values()):

@@ -7,11 +7,14 @@ import json
 from itertools import permutations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from annotation.database import Database
 from annotation.decisions import Queue, Submission
 from annotation.errors import ConflictError, InvalidError
+from annotation.foreign import argilla, label_studio_json
 from annotation.foreign.importing import Terms, import_rankings
 from annotation.foreign.label_tool import read_table, undone
 from annotation.judgements import judged_tasks
@@ -420,6 +423,43 @@ def test_a_campaign_that_asks_for_more_says_so(quick, made, tmp_path):
     both = {name: [{"value": ORDER, "user_id": LI}] for name in ("overall", "safety")}
     path = written(tmp_path / "b.json", [argilla_record("p-00", None, responses=both)])
     assert brought(quick, asked, path).stored == 1
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats(allow_nan=False) | st.sampled_from("ab1"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["rank", "value", "ranker", "user_id", "status", "id"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.data())
+def test_whatever_stands_where_something_else_should_is_read_or_refused(data):
+    """No shape of a record breaks a reader off: what comes behind it is read as well."""
+
+    def any_of(*usual):
+        return data.draw(st.sampled_from(usual) | ANYTHING)
+
+    answer = {"user_id": any_of("u"), "status": any_of("submitted"), "value": any_of(["a", "b"])}
+    by_user = {"user_id": any_of("u"), "status": any_of("submitted"), "values": any_of({"r": answer})}
+    records = [
+        {"fields": {"prompt": any_of("q")}, "metadata": any_of({}), "responses": any_of({"r": [answer]}, [by_user])},
+        {"prompt": "q", "r.responses": any_of(["a"]), "r.responses.users": any_of(["u"]),
+         "r.responses.status": any_of(["submitted"])},
+        argilla_record("p-00", ORDER),
+    ]  # fmt: skip
+    *_, last = argilla.read_records(json.dumps(records))
+    assert last.prompt_id == "p-00"
+    part = {"from_name": any_of("r"), "value": any_of({"ranker": any_of({"a": ["1"]}, {"1": ["a"], "_": []})})}
+    note = {"result": any_of([part]), "completed_by": any_of(1, {"id": 1}), "lead_time": any_of(3)}
+    tasks = [
+        {"data": {"prompt": any_of("q"), "items": any_of([{"id": "a", "body": "b"}])}, "annotations": any_of([note])},
+        {"data": {"prompt_id": "p-00"}, "annotations": [{"result": [{"value": {"ranker": {"a": ["1"]}}}]}]},
+    ]
+    *_, last = label_studio_json.read_tasks(json.dumps(tasks))
+    assert last.prompt_id == "p-00"
 
 
 def test_other_files_are_no_rankings(quick, campaign, tmp_path):
