@@ -72,7 +72,7 @@ def _record(record: Mapping[str, Any], line: int) -> Iterator[Row]:
 
 
 def _ranked(record: Mapping[str, Any], user: str, answered: Answered, line: int) -> Ranked:
-    unsent = {status for _, status in answered.values()} - {None, "submitted"}
+    unsent = {status for _, status in answered.values() if status is not None and status != "submitted"}
     if unsent:
         raise UnusableError(f"this answer is {', '.join(sorted(unsent))}, not submitted")
     orders = {name: tiers for name, (value, _) in answered.items() if (tiers := _tiers(value))}

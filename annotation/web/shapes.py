@@ -39,6 +39,7 @@ class Campaign(BaseModel):
     id: int
     name: str
     overlap: int
+    adjudicate_below: float
     dimensions: list[str]
     tasks: int
     assignments: int
@@ -258,6 +259,7 @@ def _campaign(campaign: models.Campaign) -> dict[str, Any]:
         "id": campaign.id,
         "name": campaign.name,
         "overlap": campaign.overlap,
+        "adjudicate_below": campaign.adjudicate_below,
         "dimensions": list(campaign.dimensions),
         "created_at": campaign.created_at,
     }

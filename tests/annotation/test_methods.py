@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize
 
 from annotation.choices import choices_of
-from annotation.consensus import combined, consensus, count_votes, level_of, ordered_by
+from annotation.consensus import carried, combined, consensus, count_votes, level_of, ordered_by
 from annotation.errors import InvalidError
 from annotation.methods import borda, chosen_method, consensuses, credible
 from annotation.plackett_luce import DISCRIMINATION, Parameters, abilities, fit, reliability
@@ -125,6 +125,19 @@ def test_a_lower_dimension_cannot_go_round_a_higher_one():
     found = combined({"safety": safe, "professionalism": professional}, ["safety", "professionalism"])
     level = level_of(found.tiers)
     assert level[A] < level[B]
+
+
+@given(profiles(), profiles())
+def test_every_margin_is_carried_by_the_order_and_overrules_no_higher_majority(safety, fluency):
+    parts = {"safety": consensus(safety), "fluency": consensus(fluency)}
+    for found in (carried(parts["safety"]), combined(parts, ["safety", "fluency"])):
+        level = level_of(found.tiers)
+        for pair, margin in found.margins.items():
+            better, worse = pair.split(">")
+            dimension = found.deciding.get(pair, "safety")
+            assert level[better] < level[worse]
+            assert margin == parts[dimension].margins[pair]
+            assert f"{worse}>{better}" not in parts["safety"].margins
 
 
 @given(profiles(), profiles(), profiles())
