@@ -182,8 +182,8 @@ def read_recipe(path: Path) -> Recipe:
     try:
         recipe = msgspec.convert(content, Recipe)
     except msgspec.ValidationError as error:
-        known = ", ".join(Recipe.__struct_fields__)
-        raise ZhongjingError(f"this recipe is wrong: {error}", where=path, hint=f"known keys: {known}") from error
+        hint = f"known keys: {', '.join(Recipe.__struct_fields__)}; those of options stand in docs/curation.md"
+        raise ZhongjingError(f"this recipe is wrong: {error}", where=path, hint=hint) from error
     if not recipe.inputs:
         raise ZhongjingError("this recipe names no inputs", where=path)
     if recipe.aliases is not None and not isinstance(recipe.graph, list):

@@ -123,16 +123,16 @@ def _rewrite_all(source: Path, client: Client, editor: Editor, journal: Partial[
     failed: dict[str, Rewrite] = {}
     waiting = (task for task in _tasks(source) if journal.found(task.key) is None)
     total = sum(1 for task in _tasks(source) if journal.found(task.key) is None)
-    in_a_row = 0
+    in_a_row, answered = 0, bool(journal.records)
     for task, done in client.each(waiting, editor.rewrite, "rewriting turns", total):
         if not done.failed:
             journal.add(task.key, [done])
-            in_a_row = 0
+            in_a_row, answered = 0, True
             continue
         failed[task.key] = done
-        in_a_row += 1
+        fault = str(done.attempts[-1].endpoint)
+        in_a_row += fault != "refused" or not answered  # who answers some turns is right to refuse others
         if in_a_row == _IN_A_ROW:
-            fault = str(done.attempts[-1].endpoint)
             raise ZhongjingError(
                 f"the endpoint failed at {_IN_A_ROW} turns in a row ({fault})",
                 where=client.endpoint.base_url,

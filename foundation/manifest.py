@@ -81,6 +81,10 @@ def write_manifest(
 def read_manifest(folder: Path, kind: str | None = None) -> Manifest:
     """The manifest of `folder`; an error that says what the folder is where it is not of `kind`."""
     path = folder / NAME
+    if folder.is_file():
+        raise ZhongjingError(
+            "this is a file, a folder was expected", where=folder, hint="give what an earlier step wrote with --out"
+        )
     if not folder.is_dir():
         raise ZhongjingError("no such folder", where=folder, hint="check the path")
     if not path.is_file():

@@ -1,15 +1,18 @@
 """The whole chain by a recipe: what is complete is reused, what changed is made again; and the way back."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from corpus.build import build, read_recipe, run_chain
+from corpus.build import Options, build, read_recipe, run_chain
 from corpus.originals import reidentify
 from corpus.records import Prompt
+from corpus.rewrites import RewriteStep
 from corpus.sampling import sample_prompts
 from corpus.sets import DIALOGUES, REJECTS, StageResult, read_dialogues
 from corpus.trace import trace
@@ -237,3 +240,13 @@ def test_the_report_marks_what_differs_and_escapes_what_patients_write(
     page = build(recipe(tmp_path, "name: care\ninputs: [raw.jsonl]\nout: run\n")).report.read_text(encoding="utf-8")
     assert "<mark>&lt;b&gt;啊</mark>" in page
     assert "<b>啊" not in page
+
+
+def test_the_page_for_curators_names_every_option_of_a_recipe():
+    page = (Path(__file__).parents[2] / "docs" / "curation.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ((?:`\w+`(?:, )?)+) \|$", page.partition("## One recipe")[2], re.MULTILINE)
+    documented = {step: re.findall(r"\w+", keys) for step, keys in rows}
+    known = {field.name: field.type for field in msgspec.structs.fields(Options)} | {"rewrite": RewriteStep}
+    assert documented.keys() == known.keys()
+    for step, keys in documented.items():
+        assert sorted(keys) == sorted(known[step].__struct_fields__), step

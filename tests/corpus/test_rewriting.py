@@ -264,6 +264,15 @@ def test_turns_the_endpoint_failed_at_are_said_and_asked_for_alone(
     assert not (tmp_path / ".out.turns").exists()
 
 
+def test_who_answers_some_may_refuse_many(
+    scripted: Any, clean: Callable[..., Path], run: Callable[..., StageResult]
+) -> None:
+    answered = iter(range(5))
+    scripted.script = lambda asked: honest(asked) if next(answered, None) is not None else 400
+    details = run(clean(*[CONSULTATION] * 20)).details
+    assert (details["turns_rewritten"], details["turns_the_endpoint_failed_at"]) == (5, 35)
+
+
 def test_a_wrong_key_ends_at_once(
     scripted: Any, clean: Callable[..., Path], run: Callable[..., StageResult], tmp_path: Path
 ) -> None:

@@ -38,3 +38,9 @@ def test_a_folder_of_anything_else_is_refused(tmp_path: Path) -> None:
     (made(tmp_path / "ours") / "diary").touch()
     with pytest.raises(ZhongjingError, match="diary: this file is not of the run"):
         claim_folder(tmp_path / "ours", "thing")
+
+
+def test_a_file_in_the_place_of_a_folder_is_called_one(tmp_path: Path) -> None:
+    (tmp_path / "raw.json").write_text("[]")
+    with pytest.raises(ZhongjingError, match="this is a file, a folder was expected"):
+        read_manifest(tmp_path / "raw.json")
