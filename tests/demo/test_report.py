@@ -15,7 +15,7 @@ def test_the_report_draws_itself_alone_at_every_width(chromium: Browser, travell
     page.wait_for_selector("svg.main-svg")
     assert not errors
     assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
-    assert page.locator("section").count() == 10
+    assert page.locator("section").count() == 12
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.get_by_text("模拟").count() > 0
     page.close()
