@@ -133,6 +133,7 @@ def _ranked(task: JudgedTask, consensus: Consensus, split: Mapping[str, Split]) 
         dialogue_id=task.prompt.dialogue_id,
         dataset_version=task.prompt.dataset_version,
         department=task.prompt.department,
+        none_acceptable=task.none_acceptable,
     )
 
 

@@ -53,6 +53,7 @@ RANKED = [
                     ("guideline_version", pa.string()),
                     ("simulated", pa.bool_()),
                     ("origin", pa.string()),
+                    ("none_acceptable", pa.bool_()),
                 ]
             )
         ),
@@ -65,6 +66,7 @@ RANKED = [
     ("dialogue_id", pa.string()),
     ("dataset_version", pa.string()),
     ("department", pa.string()),
+    ("none_acceptable", pa.bool_()),
 ]
 
 
@@ -81,7 +83,7 @@ class Implicit(msgspec.Struct, kw_only=True):
 
 
 class Unpaired(msgspec.Struct, kw_only=True):
-    """A line of `unpaired.jsonl`: an answer that was preferred wherever it was compared (`label`), or never."""
+    """A line of `unpaired.jsonl`: an answer preferred wherever it was compared, and good enough (`label`)."""
 
     prompt: list[Message]
     completion: list[Message]
@@ -158,7 +160,7 @@ def ordered_pairs(row: RankedPrompt) -> Iterator[tuple[str, str]]:
 
 def unpaired_of(row: RankedPrompt) -> Iterator[Unpaired]:
     """The answers of a prompt that every exported pair with them prefers, or none; what is preferred to one and not to
-    another has no label."""
+    another has no label. Where no answer is acceptable, none is labelled true."""
     pairs = list(ordered_pairs(row))
     better, worse = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
     for response in row.responses:
@@ -166,7 +168,7 @@ def unpaired_of(row: RankedPrompt) -> Iterator[Unpaired]:
             yield Unpaired(
                 prompt=row.prompt,
                 completion=[Message("assistant", response.text)],
-                label=response.output_id in better,
+                label=response.output_id in better and not row.none_acceptable,
                 prompt_id=row.prompt_id,
                 output_id=response.output_id,
                 split=row.split,

@@ -15,13 +15,23 @@ from corpus.records import Judgement, Prompt, Response, Tiers
 
 
 class JudgedTask(msgspec.Struct, frozen=True, kw_only=True):
-    """A task with the newest judgement of each expert, sorted by name; `decided` is a senior expert's order."""
+    """A task with the newest judgement of each expert, sorted by name; `decided` is a senior expert's order, and
+    `refused` whether she finds no answer acceptable."""
 
     task_id: int
     prompt: Prompt
     responses: list[Response]
     judgements: list[Judgement]
     decided: Tiers | None = None
+    refused: bool = False
+
+    @property
+    def none_acceptable(self) -> bool:
+        """Whether no answer will do: in the eyes of the senior expert who decided, or else of most experts."""
+        if self.decided is not None:
+            return self.refused
+        said = [judgement.none_acceptable for judgement in self.judgements if judgement.dimension == "overall"]
+        return 2 * sum(said) > len(said)
 
     def tiers(self, dimension: str = "overall") -> list[Tiers]:
         """The judgements of one dimension, as tiers."""
@@ -45,6 +55,7 @@ def judged_tasks(session: Session, campaign: Campaign) -> list[JudgedTask]:
             responses=[Response(output_id=a.output_id, text=a.text, model=a.model) for a in _by_id(task.responses)],
             judgements=judgements[task.id],
             decided=standing(task.adjudications),
+            refused=bool(task.adjudications) and task.adjudications[-1].none_acceptable,
         )
         for task in sorted(session.scalars(query), key=lambda task: task.prompt_id)
     ]
@@ -100,7 +111,7 @@ def _newest(session: Session, of: ColumnElement[bool]) -> dict[int, list[Judgeme
         .subquery()
     )
     query = (
-        select(Assignment.task_id, User.name, User.simulated, Submission.origin, Ranking)
+        select(Assignment.task_id, User.name, User.simulated, Submission, Ranking)
         .join(Ranking, Ranking.assignment_id == Assignment.id)
         .join(Submission, (Submission.assignment_id == Assignment.id) & (Submission.version == Ranking.version))
         .join(User, User.id == Assignment.expert_id)
@@ -109,7 +120,7 @@ def _newest(session: Session, of: ColumnElement[bool]) -> dict[int, list[Judgeme
         .order_by(Ranking.version)
     )
     newest: dict[int, dict[tuple[str, str], Judgement]] = defaultdict(dict)
-    for task_id, expert, simulated, origin, ranking in session.execute(query):
+    for task_id, expert, simulated, submission, ranking in session.execute(query):
         newest[task_id][expert, ranking.dimension] = Judgement(
             expert=expert,
             dimension=ranking.dimension,
@@ -117,6 +128,7 @@ def _newest(session: Session, of: ColumnElement[bool]) -> dict[int, list[Judgeme
             seconds=ranking.seconds,
             guideline_version=ranking.guideline_version,
             simulated=simulated,
-            origin=origin,
+            origin=submission.origin,
+            none_acceptable=submission.none_acceptable,
         )
     return defaultdict(list, {task: [found[key] for key in sorted(found)] for task, found in newest.items()})

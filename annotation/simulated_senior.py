@@ -32,7 +32,8 @@ def settle_disputes(
     senior = _senior(session)
     qualities = qualities_of(session, campaign, truth)
     noise = noise_for(RELIABILITY, differences_in(qualities))
-    waiting = disputes(followed(session, campaign.id), settled_tasks(session, campaign))
+    settled = settled_tasks(session, campaign)
+    waiting = disputes(followed(session, campaign.id), settled, lowest_w=campaign.adjudicate_below)
     for dispute in waiting:
         rng = random.Random(f"{seed}/{NAME}/{dispute.prompt_id}")
         tiers = noisy_tiers(qualities[dispute.task_id], noise, rng)

@@ -163,7 +163,7 @@ class Judgement(_Record):
     """One expert's ranking of one prompt in one dimension.
 
     `tiers` is best first; outputs in one tier are tied. `seconds` is time on task. `origin` says where it was made if
-    not on the ranking page.
+    not on the ranking page. `none_acceptable`: in her eyes even the best will not do.
     """
 
     expert: str
@@ -173,6 +173,7 @@ class Judgement(_Record):
     guideline_version: str
     simulated: bool = False
     origin: str | None = None
+    none_acceptable: bool = False
 
 
 class Consensus(_Record):
@@ -192,7 +193,7 @@ class Consensus(_Record):
 
 
 class RankedPrompt(_Record):
-    """A line of `rankings.jsonl`."""
+    """A line of `rankings.jsonl`. `none_acceptable`: no answer will do, say the senior or most experts."""
 
     prompt_id: str
     prompt: list[Message]
@@ -204,6 +205,7 @@ class RankedPrompt(_Record):
     dialogue_id: str
     dataset_version: str
     department: str | None = None
+    none_acceptable: bool = False
 
 
 class Preference(_Record):

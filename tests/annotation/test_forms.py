@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from sqlalchemy import select, update
 
+from annotation.adjudication import adjudicate
 from annotation.consents import state_consent
 from annotation.database import Database
 from annotation.decisions import Ranking, Submission
@@ -383,7 +384,50 @@ def test_the_same_bytes_from_both_databases_with_every_dimension(sqlite_url, pos
 
 
 def test_an_answer_that_wins_and_loses_has_no_label():
-    row = RankedPrompt(
+    assert [(each.output_id, each.label) for each in unpaired_of(decided())] == [("a", True), ("c", False)]
+
+
+def test_where_no_answer_will_do_none_is_labelled_true():
+    row = decided(none_acceptable=True)
+    assert [(each.output_id, each.label) for each in unpaired_of(row)] == [("a", False), ("c", False)]
+
+
+@pytest.mark.parametrize(
+    ("said", "senior", "refused"), [(2, None, False), (4, None, True), (4, False, False), (0, True, True)]
+)
+def test_no_answer_will_do_says_the_senior_expert_or_else_a_majority(quick, made, tmp_path, said, senior, refused):
+    with quick.write() as session:
+        campaign = made.campaign(session, prompts=1, repeats=0.0)
+        for place, assignment in enumerate(session.scalars(select(Assignment).order_by(Assignment.id)).all()):
+            order = sorted(assignment.shown, key=lambda pair: pair[1])
+            submit(
+                session,
+                assignment_id=assignment.id,
+                expert_id=assignment.expert_id,
+                decision=Decision(orders={"overall": [[label] for label, _ in order]}, none_acceptable=place < said),
+                key=f"key-{place}",
+                seconds=1.0,
+            )
+        if senior is not None:
+            tiers = [[name] for _, name in order]
+            person = made.person(session, name="王主任", role="senior")
+            adjudicate(
+                session,
+                task_id=assignment.task_id,
+                senior_id=person.id,
+                tiers=tiers,
+                reason="看过",
+                none_acceptable=senior,
+            )
+        export(session, campaign, tmp_path / "release", seed=4)
+    (row,) = lines(tmp_path / "release", "rankings.jsonl")
+    assert row.get("none_acceptable", False) == refused
+    labels = [row["label"] for row in lines(tmp_path / "release", "unpaired.jsonl")]
+    assert labels == [not refused, False]
+
+
+def decided(**more):
+    return RankedPrompt(
         prompt_id="p",
         prompt=[Message("user", "?")],
         responses=[Response(output_id=name, text=name, model="m") for name in "abc"],
@@ -393,5 +437,5 @@ def test_an_answer_that_wins_and_loses_has_no_label():
         split="train",
         dialogue_id="d",
         dataset_version="v",
+        **more,
     )
-    assert [(each.output_id, each.label) for each in unpaired_of(row)] == [("a", True), ("c", False)]

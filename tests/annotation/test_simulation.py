@@ -134,7 +134,9 @@ def test_a_simulated_senior_settles_what_simulated_experts_dispute_and_nothing_o
     with database.write() as session:
         campaign = made.campaign(session, name="simulated", prompts=20)
         simulate(session, campaign, seed=3)
-        disputed = {one.prompt_id for one in disputes(followed(session, campaign.id))}
+        disputed = {
+            one.prompt_id for one in disputes(followed(session, campaign.id), lowest_w=campaign.adjudicate_below)
+        }
         assert len(disputed) == settle_disputes(session, campaign, seed=3) > 0
         assert settle_disputes(session, campaign, seed=3) == 0
         decided = {task.prompt.prompt_id for task in judged_tasks(session, campaign) if task.decided is not None}
