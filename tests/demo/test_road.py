@@ -125,7 +125,8 @@ def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(tmp_path: P
         time.sleep(1)
         first.send_signal(signal.SIGINT)
         _, errors = first.communicate(timeout=60)
-    assert first.returncode == 130
+    # Where Ctrl-C met code run from a string (imports are full of it), Python ends by the signal: 130 for a shell too.
+    assert first.returncode in (130, -signal.SIGINT)
     assert "interrupted" in errors
     assert "Traceback" not in errors
     assert not list(out.rglob("*.tmp"))
