@@ -26,6 +26,8 @@ from foundation.manifest import code_version
 if TYPE_CHECKING:
     from ray.data import Dataset
 
+ATTEMPTS = 3
+NOT_STARTED = "Starting Ray client server failed"
 CLIENT = "ray://"
 RETRIES = 5
 REFRESH = 0.5
@@ -114,13 +116,25 @@ def connected(name: str) -> Iterator[Cluster]:
         ray.shutdown()
 
 
+def _ask_for_a_server(name: str, options: dict[str, Any]) -> None:
+    """A cluster starts a server for each client; a busy one may not manage it in time, so it is asked up to thrice."""
+    for attempt in range(ATTEMPTS):
+        try:
+            ray.init(name, **options)
+            return
+        except RuntimeError as error:
+            if attempt + 1 == ATTEMPTS or NOT_STARTED not in str(error):
+                raise
+            ray.shutdown()
+
+
 def _join(name: str) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if name.startswith(CLIENT):
             _knock(name)
-            ray.init(name, **options)
+            _ask_for_a_server(name, options)
         else:
             ray.init(include_dashboard=False, **options)
     except (OSError, RuntimeError, ValueError) as error:
