@@ -12,6 +12,7 @@ import typer.main
 
 import foundation.cli
 import zhongjing
+from foundation.manifest import code_version
 
 ROOT = typer.main.get_command(zhongjing.app)
 PROMISED = """
@@ -92,3 +93,8 @@ def test_a_place_that_cannot_be_written_is_named_without_a_traceback(
     error = capsys.readouterr().err
     assert error.startswith("error: /proc/")
     assert "check the path" in error
+
+
+def test_the_version_names_the_code_as_manifests_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert foundation.cli.run(zhongjing.app, ["--version"]) == 0
+    assert capsys.readouterr().out == f"zhongjing {code_version()}\n"
