@@ -61,7 +61,7 @@ ROLES: dict[str, Role] = {
     "系统": "system",
 }
 _SPEAKERS = "患者|病人|医生|大夫|医师|用户|patient|doctor"
-_LABEL = re.compile(rf"^\s*({_SPEAKERS})\s*[：:]\s*", re.IGNORECASE)
+_LABEL = re.compile(rf"^\s*({_SPEAKERS}|问|答)\s*[：:]\s*", re.IGNORECASE)
 _INLINE = re.compile(rf"(?<=[\s。！？!?；;])(?=(?:{_SPEAKERS})[：:])", re.IGNORECASE)
 
 

@@ -58,10 +58,12 @@ def json_values(path: Path, encoding: str, read: ReadRow[Row]) -> Iterator[Row |
 
 
 def wraps_rows(beginning: str) -> bool:
-    """Whether a file that begins like this is an object around an array of rows."""
-    before, bracket, _ = beginning.partition("[")
-    first = before.lstrip()
-    return bool(bracket) and first.startswith("{") and "\n{" not in first and _WRAPPER.search(first) is not None
+    """Whether a file that begins like this is an object around an array of rows, which are no mere texts."""
+    before, bracket, inside = beginning.partition("[")
+    first, holds_texts = before.lstrip(), inside.lstrip().startswith('"')
+    if not bracket or holds_texts or not first.startswith("{") or "\n{" in first:
+        return False
+    return _WRAPPER.search(first) is not None
 
 
 def _parsed(text: str, line: int, read: ReadRow[Row]) -> Row | Bad:

@@ -14,7 +14,7 @@ from foundation.text import read_wrongly
 
 Row = Mapping[str, Any]
 
-_TURN_LISTS = ("conversations", "messages", "conversation", "dialog", "dialogue", "dialogs")
+_TURN_LISTS = ("conversations", "messages", "conversation", "dialog", "dialogue", "dialogs", "data")
 _WHOLE_TEXTS = frozenset({"conversation", "dialog", "dialogue"})
 _ROLE_KEYS = ("from", "role", "speaker")
 _TEXT_KEYS = ("value", "content", "text", "sentence")

@@ -42,6 +42,7 @@ DIALMED = {
     "disease": ["感冒"],
     "dialog": [f"{'患者' if role == 'user' else '医生'}：{text}" for role, text in TURNS],
 }
+HUATUOGPT = {"data": [f"{'问' if role == 'user' else '答'}：{text}" for role, text in TURNS]}
 SINGLE = [
     {"instruction": ASKED, "input": "", "output": ANSWERED},
     {"instruct": ASKED, "output": ANSWERED},
@@ -89,7 +90,7 @@ def dump(*rows: object) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-@pytest.mark.parametrize("row", [CMTMEDQA, SHAREGPT, MESSAGES, DISC, DIALMED], ids=str)
+@pytest.mark.parametrize("row", [CMTMEDQA, SHAREGPT, MESSAGES, DISC, DIALMED, HUATUOGPT], ids=str)
 @pytest.mark.parametrize("container", ["lines", "array", "indented", "gzip", "parquet", "gb18030", "utf-16"])
 def test_multi_turn_formats_in_every_container(tmp_path: Path, row: dict, container: str) -> None:
     path = tmp_path / "file.dat"
