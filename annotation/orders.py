@@ -112,7 +112,7 @@ class Deduplicate(Order):
 
     def run(self, database: Database, data: DataFolder, job_id: int, tell: Tell) -> dict[str, Any]:  # noqa: ARG002
         """Deduplicate it."""
-        from corpus.dedup import dedup
+        from corpus.deduplication.dedup import dedup
 
         result = dedup(data.source(self.source), data.target(self.out), threshold=self.threshold, reuse=True)
         tell(msgspec.to_builtins(result))

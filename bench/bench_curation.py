@@ -19,16 +19,16 @@ import measure
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpus.deidentify import deidentify, spans_in
 from corpus.filters import filter_dialogues
-from corpus.hospitals import HOSPITAL
 from corpus.importing import import_files
-from corpus.labelled import MEDICAL, Finder, Score, parse, shipped
-from corpus.labelled import measure as score
 from corpus.normalise import normalise
-from corpus.people import DOCTOR, PATIENT
-from corpus.personal import Span
-from corpus.tagger import open_tagger
+from corpus.privacy.deidentify import deidentify, spans_in
+from corpus.privacy.hospitals import HOSPITAL
+from corpus.privacy.labelled import MEDICAL, Finder, Score, parse, shipped
+from corpus.privacy.labelled import measure as score
+from corpus.privacy.people import DOCTOR, PATIENT
+from corpus.privacy.personal import Span
+from corpus.privacy.tagger import open_tagger
 
 SAMPLE = Path(__file__).parents[1] / "demo" / "sample" / "cmtmedqa.json"
 SIZES = (5_000, 50_000)

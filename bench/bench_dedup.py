@@ -22,7 +22,7 @@ import numpy as np
 from dedup_peers import PEERS, THRESHOLD
 from planted import CHUNK, KINDS, Planted, dialogues, planted
 
-from corpus.comparable import string_of, texts_of, turns_of
+from corpus.deduplication.comparable import string_of, texts_of, turns_of
 from corpus.sets import DIALOGUES, Plan, SetWriter, arrow_batches, run_step
 
 HERE = Path(__file__).parent

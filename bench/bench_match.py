@@ -19,12 +19,12 @@ from pathlib import Path
 import measure
 import msgspec
 
-from corpus.classify import classify
+from corpus.classification.classify import classify
+from corpus.deduplication.threads import cores
 from corpus.importing import import_files
 from corpus.matching import match
 from corpus.records import Dialogue, Message
 from corpus.sets import Plan, SetWriter, read_dialogues, run_step
-from corpus.threads import cores
 from kg.build import build_graph
 
 SAMPLE = Path(__file__).parents[1] / "demo" / "sample"

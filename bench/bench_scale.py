@@ -21,20 +21,20 @@ import msgspec
 import numpy as np
 from planted import planted
 
-from corpus.classify import classify
-from corpus.dedup import dedup
-from corpus.deidentify import deidentify
+from corpus.classification.classify import classify
+from corpus.deduplication.dedup import dedup
+from corpus.deduplication.minhash import LENGTH, bands_for, least_agreement
+from corpus.deduplication.signatures import Shelf, sign_shelf
+from corpus.deduplication.stars import Rules
+from corpus.deduplication.waves import InThreads
 from corpus.filters import FilterOptions, filter_dialogues
 from corpus.importing import import_files
 from corpus.matching import match
-from corpus.minhash import LENGTH, bands_for, least_agreement
 from corpus.normalise import normalise
+from corpus.privacy.deidentify import deidentify
 from corpus.records import Message
 from corpus.sets import read_dialogues
-from corpus.signatures import Shelf, sign_shelf
-from corpus.stars import Rules
-from corpus.versions import freeze
-from corpus.waves import InThreads
+from corpus.versioning.versions import freeze
 from kg.build import build_graph
 
 THRESHOLD, THREADS = 0.5, 2

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from dedup_peers import THRESHOLD, used
 
-from corpus.copies import find_copies
-from corpus.dedup import dedup
-from corpus.signatures import Shelf, sign_shelf
+from corpus.deduplication.copies import find_copies
+from corpus.deduplication.dedup import dedup
+from corpus.deduplication.signatures import Shelf, sign_shelf
 
 THREADS = 2
 

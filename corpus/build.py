@@ -10,22 +10,22 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 import yaml
 
-from corpus.classifier import KIND as CLASSIFIER
-from corpus.classify import ClassifyOptions, classify
+from corpus.classification.classifier import KIND as CLASSIFIER
+from corpus.classification.classify import ClassifyOptions, classify
 from corpus.decisions import decide
-from corpus.dedup import THRESHOLD, dedup
-from corpus.deidentify import deidentify
+from corpus.deduplication.dedup import THRESHOLD, dedup
 from corpus.engines import LOCAL, running_on
 from corpus.filters import FilterOptions, filter_dialogues
 from corpus.importing import import_files
 from corpus.matching import match
 from corpus.normalise import normalise
-from corpus.originals import load_key, originals_beside, refuse_inside, seal
-from corpus.origins import Origins
-from corpus.rewrites import RewriteStep
-from corpus.rewriting import rewrite
+from corpus.privacy.deidentify import deidentify
+from corpus.privacy.originals import load_key, originals_beside, refuse_inside, seal
+from corpus.rewriting.rewrite import rewrite
+from corpus.rewriting.rewrites import RewriteStep
 from corpus.sets import GRAPH_KIND, StageResult
-from corpus.versions import check_name, freeze
+from corpus.versioning.origins import Origins
+from corpus.versioning.versions import check_name, freeze
 from foundation.errors import ZhongjingError
 from foundation.files import existing_file
 from foundation.manifest import code_version, entry_of, read_manifest
@@ -45,7 +45,7 @@ class DedupOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class DeidentifyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`tagger` names a tagger that finds more names, see `corpus.tagger`."""
+    """`tagger` names a tagger that finds more names, see `corpus.privacy.tagger`."""
 
     tagger: str | None = None
 
@@ -139,7 +139,7 @@ def build(
     """Run a recipe, see `Recipe` and `run_chain`, and write `report.html` beside the version.
 
     `engine` says where the steps run, see `corpus.engines`; it shows in no byte of what they write. With a `key` the
-    original turns are sealed beside it, see `corpus.originals`.
+    original turns are sealed beside it, see `corpus.privacy.originals`.
     """
     from corpus.report import write_report
 

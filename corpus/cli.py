@@ -86,8 +86,8 @@ def deidentify_set(
 
     Example: zhongjing corpus deidentify work/normalise --out work/deidentify --graph kg --key secret/key --audit
     """
-    from corpus.deidentify import Deidentify, deidentify
-    from corpus.originals import load_key, originals_beside, refuse_inside, seal
+    from corpus.privacy.deidentify import Deidentify, deidentify
+    from corpus.privacy.originals import load_key, originals_beside, refuse_inside, seal
 
     if key is not None:
         refuse_inside(key, out)
@@ -97,7 +97,7 @@ def deidentify_set(
         originals = originals_beside(key, out)
         say(f"sealed the original turns of {seal(source, out, key, originals):,} dialogues in {originals}")
     if audit:
-        from corpus.audit import audit as audited
+        from corpus.privacy.audit import audit as audited
 
         for line in audited(source, Deidentify(graph, tagger)):
             say(line)
@@ -115,7 +115,7 @@ def reidentify_set(
     Example: zhongjing corpus reidentify work/filter --out open --key secret/key \\
     --originals secret/deidentify.originals.jsonl
     """
-    from corpus.originals import reidentify
+    from corpus.privacy.originals import reidentify
 
     say(reidentify(source, out, key=key, originals=originals).line())
 
@@ -133,8 +133,8 @@ def deidentify_score(
 
     Example: zhongjing corpus deidentify-score --graph kg --tagger lac
     """
-    from corpus.deidentify import Deidentify, spans_in
-    from corpus.labelled import HALVES, measure, parse, read_labelled, shipped, table
+    from corpus.privacy.deidentify import Deidentify, spans_in
+    from corpus.privacy.labelled import HALVES, measure, parse, read_labelled, shipped, table
 
     known, names = Deidentify(graph, tagger).open()
     marked = {str(path): read_labelled(path) for path in files} if files else {half: shipped(half) for half in HALVES}
@@ -199,7 +199,7 @@ def dedup_set(
 
     Example: zhongjing corpus dedup work/filter --out work/dedup --threshold 0.5 --exclude benchmark.json
     """
-    from corpus.dedup import dedup
+    from corpus.deduplication.dedup import dedup
 
     say(dedup(source, out, threshold=threshold, against=against, exclude=exclude, prefer=prefer or ()).line())
 
@@ -220,8 +220,8 @@ def review_dedup(
 
     Example: zhongjing corpus dedup review work/dedup --restore d-0123456789abcdef --threshold 0.6 --out work/reviewed
     """
-    from corpus.review import borderline, review, side_by_side
-    from corpus.stock import Others
+    from corpus.deduplication.review import borderline, review, side_by_side
+    from corpus.deduplication.stock import Others
 
     if threshold is None and not restore:
         for line in side_by_side(source, borderline(source, show)):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from corpus.classification.vocabulary import vocabulary
 from corpus.records import DEPARTMENTS
-from corpus.vocabulary import vocabulary
 
 _EMPTY = frozenset({"", "nan", "none", "null", "未知", "不详", "无"})
 

@@ -59,8 +59,8 @@ def rewrite_set(
     Example: zhongjing corpus rewrite work/match --out work/rewrite --graph kg --base-url http://127.0.0.1:8000/v1 \\
     --model qwen3-32b --price-in 2 --price-out 6
     """
-    from corpus.rewrites import RewriteOptions
-    from corpus.rewriting import rewrite
+    from corpus.rewriting.rewrite import rewrite
+    from corpus.rewriting.rewrites import RewriteOptions
     from foundation.endpoint import Endpoint, Usage
 
     endpoint = Endpoint(
@@ -101,7 +101,7 @@ def mix_rows(
 
     Example: zhongjing corpus mix mix.yaml --out work/mix
     """
-    from corpus.mixing import mix
+    from corpus.mixing.mix import mix
 
     for line in mix(recipe, out).lines():
         say(line)
@@ -134,7 +134,7 @@ def pretrain_text(
 
     Example: zhongjing corpus pretrain-text --kg kg textbook.txt notes.jsonl --out work/texts
     """
-    from corpus.pretrain_text import TextOptions, write_texts
+    from corpus.mixing.pretrain_text import TextOptions, write_texts
 
     options = TextOptions(
         longest=longest, shortest=shortest, threshold=threshold, both_ways=not one_way, identified=identified

@@ -90,7 +90,7 @@ def classify_set(
             raise ZhongjingError("a folder for the model is missing", hint="name one with --model")
         _train(sources, model, graph)
         return
-    from corpus.classify import ClassifyOptions, classify
+    from corpus.classification.classify import ClassifyOptions, classify
     from corpus.matching import other_graph
 
     if out is None or len(sources) != 1:
@@ -102,7 +102,7 @@ def classify_set(
 
 
 def _train(files: list[Path], model: Path, graph: Path | None) -> None:
-    from corpus.teaching import report_of, teach
+    from corpus.classification.teaching import report_of, teach
 
     taught = teach(files, model, graph=graph)
     for line in taught.lines():

@@ -72,12 +72,12 @@ class KgReport(_Record):
 
 
 class Profile(_Record):
-    """What a dialogue is about and how it goes; `corpus.classify` fills it in.
+    """What a dialogue is about and how it goes; `corpus.classification.classify` fills it in.
 
     `department` is what the classifier takes it for, also where the file `stated` one; the confidences are in (0, 1].
     `inquiry` is the share of doctor turns that ask; `questions` of them were answered, and `gained` counts the new
     entities and slots in those answers. `slots` are what a record of a consultation should hold and is there,
-    `completeness` their share of all. Meanings: `corpus.inquiry`.
+    `completeness` their share of all. Meanings: `corpus.classification.inquiry`.
     """
 
     department: str

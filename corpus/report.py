@@ -13,9 +13,9 @@ from pathlib import Path
 import polars as pl
 from markupsafe import Markup, escape
 
-from corpus.classify_report import about, course
-from corpus.differences import Piece, differences
-from corpus.duplicates import DUPLICATES, Duplicate
+from corpus.classification.report import about, course
+from corpus.deduplication.differences import Piece, differences
+from corpus.deduplication.duplicates import DUPLICATES, Duplicate
 from corpus.records import Dialogue
 from corpus.sets import DIALOGUES, REJECTS, SAMPLES, StageResult, read_some
 from corpus.turns import spoken

@@ -49,8 +49,8 @@ def freeze_set(
 
     Example: zhongjing corpus freeze work/match --name cmtmedqa --versions versions --origins origins.yaml
     """
-    from corpus.origins import read_origins
-    from corpus.versions import freeze
+    from corpus.versioning.origins import read_origins
+    from corpus.versioning.versions import freeze
 
     known = read_origins(origins) if origins is not None else None
     say(freeze(source, versions, name, parents=parent or (), origins=known).line())
@@ -65,7 +65,7 @@ def diff_versions(
 
     Example: zhongjing corpus diff versions/cmtmedqa-v1 versions/cmtmedqa-v2
     """
-    from corpus.diff import diff
+    from corpus.versioning.diff import diff
     from foundation.jsonl import dump_json
 
     difference = diff(old, new)
@@ -80,7 +80,7 @@ def show_card(
 
     Example: zhongjing corpus card versions/cmtmedqa-v1
     """
-    from corpus.versions import read_card
+    from corpus.versioning.versions import read_card
 
     say(read_card(version))
 

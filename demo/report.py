@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from corpus.classify_report import about, course
+from corpus.classification.report import about, course
 from corpus.records import RankedPrompt
 from corpus.report import content, graph, personal, rejects
 from demo.figures import figure, share

@@ -21,7 +21,7 @@ from annotation.web.visitor import Person, language_of
 from foundation.manifest import read_manifest
 
 if TYPE_CHECKING:
-    from corpus.diff import Difference
+    from corpus.versioning.diff import Difference
 
 VERSION = "dataset-version"
 MATCHED = "match"
@@ -111,6 +111,6 @@ def _departments(version: Version, language: str) -> tuple[dict[str, int], Marku
 @lru_cache(maxsize=32)
 def _difference(old: Path, new: Path, *_hashes: str) -> Difference:
     """Versions never change, so that their difference is worked out once; the hashes say which they are."""
-    from corpus.diff import diff
+    from corpus.versioning.diff import diff
 
     return diff(old, new)

@@ -16,10 +16,10 @@ from corpus.parts import Job, OnRows, Part
 from foundation.errors import ZhongjingError, needs_extra
 
 if TYPE_CHECKING:
-    from corpus.candidates import Numbers
-    from corpus.copies import Comparison
-    from corpus.signatures import Shelf, Signatures
-    from corpus.stars import Rules
+    from corpus.deduplication.candidates import Numbers
+    from corpus.deduplication.copies import Comparison
+    from corpus.deduplication.signatures import Shelf, Signatures
+    from corpus.deduplication.stars import Rules
 
 LOCAL = "local"
 RAY = "ray"

@@ -12,15 +12,15 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from corpus.deduplication.threads import cores
 from corpus.parts import Job, OnRows, Part
-from corpus.threads import cores
 from foundation.errors import ZhongjingError
 
 if TYPE_CHECKING:
-    from corpus.candidates import Numbers
-    from corpus.copies import Comparison
-    from corpus.signatures import Shelf, Signatures
-    from corpus.stars import Rules
+    from corpus.deduplication.candidates import Numbers
+    from corpus.deduplication.copies import Comparison
+    from corpus.deduplication.signatures import Shelf, Signatures
+    from corpus.deduplication.stars import Rules
 
 REFRESH = 0.5
 
@@ -40,7 +40,7 @@ class Local:
 
     def sign(self, shelf: Shelf, *, prefer: Sequence[str], threads: int | None, scratch: Path) -> Signatures:  # noqa: ARG002
         """Sign in threads."""
-        from corpus.signatures import sign_shelf
+        from corpus.deduplication.signatures import sign_shelf
 
         return sign_shelf(shelf, prefer=prefer, threads=threads)
 
@@ -55,7 +55,7 @@ class Local:
         scratch: Path,  # noqa: ARG002
     ) -> Comparison:
         """Compare in threads."""
-        from corpus.waves import InThreads
+        from corpus.deduplication.waves import InThreads
 
         return InThreads(shelves, signatures, ones, rules, threads)
 

@@ -19,10 +19,10 @@ from corpus.parts import DoPart, Job, OnRows, Part
 from foundation.errors import ZhongjingError
 
 if TYPE_CHECKING:
-    from corpus.candidates import Numbers
-    from corpus.copies import Comparison
-    from corpus.signatures import Shelf, Signatures
-    from corpus.stars import Rules
+    from corpus.deduplication.candidates import Numbers
+    from corpus.deduplication.copies import Comparison
+    from corpus.deduplication.signatures import Shelf, Signatures
+    from corpus.deduplication.stars import Rules
 
 Row = dict[str, Any]
 

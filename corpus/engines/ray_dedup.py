@@ -17,16 +17,16 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from corpus.candidates import Numbers, components, forest, groups_of, joined
-from corpus.copies import Copies
+from corpus.deduplication.candidates import Numbers, components, forest, groups_of, joined
+from corpus.deduplication.copies import Copies
+from corpus.deduplication.minhash import LENGTH, bands_for
+from corpus.deduplication.signatures import Shelf, Signatures, gathered, read_signatures
+from corpus.deduplication.stars import Rules
+from corpus.deduplication.waves import POINTS_AT_ONCE, cut
 from corpus.engines.cluster import Cluster, Pipeline
 from corpus.engines.on_ray import Row
 from corpus.engines.ray_files import load, save
 from corpus.engines.ray_tasks import judging, meeting, signing
-from corpus.minhash import LENGTH, bands_for
-from corpus.signatures import Shelf, Signatures, gathered, read_signatures
-from corpus.stars import Rules
-from corpus.waves import POINTS_AT_ONCE, cut
 from foundation.progress import progress
 
 ROWS = 50_000

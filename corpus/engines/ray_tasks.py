@@ -13,16 +13,16 @@ import numpy.typing as npt
 import pyarrow as pa
 from ray.data import Dataset
 
-from corpus.candidates import Numbers, forest, groups_of, joined, keys_of, meet
-from corpus.comparable import Points, texts_of, turns_of
-from corpus.copies import Copies
+from corpus.deduplication.candidates import Numbers, forest, groups_of, joined, keys_of, meet
+from corpus.deduplication.comparable import Points, texts_of, turns_of
+from corpus.deduplication.copies import Copies
+from corpus.deduplication.signatures import COLUMNS, SIGNATURES, Shelf, gathered, sign_batches, write_signatures
+from corpus.deduplication.stars import Rules, Wave
+from corpus.deduplication.waves import judge, places_of
 from corpus.engines.cluster import RETRIES, Place
 from corpus.engines.on_ray import Row, faults, mapped, rows_of
 from corpus.engines.ray_files import Arrays, from_rows, load, mapped_array, to_rows, write
 from corpus.parts import Part
-from corpus.signatures import COLUMNS, SIGNATURES, Shelf, gathered, sign_batches, write_signatures
-from corpus.stars import Rules, Wave
-from corpus.waves import judge, places_of
 from foundation.files import new_folder
 
 _LOW = np.uint64(0xFFFFFFFF)

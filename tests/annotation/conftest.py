@@ -28,7 +28,7 @@ from annotation.simulation import add_simulated_experts
 from annotation.web.app import Settings, create_app
 from corpus.importing import import_files
 from corpus.records import Message, ModelOutput, Prompt
-from corpus.versions import freeze
+from corpus.versioning.versions import freeze
 from foundation.jsonl import write_records
 
 NUMBERS = count()

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from corpus.build import Options, build, read_recipe, run_chain
-from corpus.originals import reidentify
+from corpus.privacy.originals import reidentify
 from corpus.records import Prompt
-from corpus.rewrites import RewriteStep
+from corpus.rewriting.rewrites import RewriteStep
 from corpus.sampling import sample_prompts
 from corpus.sets import DIALOGUES, REJECTS, StageResult, read_dialogues
 from corpus.trace import trace

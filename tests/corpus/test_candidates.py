@@ -8,8 +8,8 @@ import networkx
 import numpy as np
 import pytest
 
-from corpus.candidates import SMALL, Groups, components, find_groups, forest, groups_of, joined
-from corpus.minhash import WIDTH, Bands, Sketches, bands_for
+from corpus.deduplication.candidates import SMALL, Groups, components, find_groups, forest, groups_of, joined
+from corpus.deduplication.minhash import WIDTH, Bands, Sketches, bands_for
 
 
 def drawn(documents: int, seed: int) -> Sketches:

@@ -17,20 +17,20 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 import corpus.steps
-from corpus.classifier import KIND, WEIGHTS, Classifier, default_model
-from corpus.classify import ClassifyOptions, classify, profiled
-from corpus.classify_report import about, course
+from corpus.classification.classifier import KIND, WEIGHTS, Classifier, default_model
+from corpus.classification.classify import ClassifyOptions, classify, profiled
+from corpus.classification.evidence import GraphEvidence, Lexicon, department_lexicon
+from corpus.classification.features import COLUMNS, count_grams, rarity_of, weigh
+from corpus.classification.report import about, course
+from corpus.classification.scores import Score, confusion_of
+from corpus.classification.teaching import Example, _is_test, _learned, _read, report_of, teach
+from corpus.classification.views import Looker
+from corpus.classification.vocabulary import department_words, scenario_forms, scenarios, vocabulary
 from corpus.departments import department_of
-from corpus.evidence import GraphEvidence, Lexicon, department_lexicon
-from corpus.features import COLUMNS, count_grams, rarity_of, weigh
 from corpus.importing import import_files
 from corpus.records import DEPARTMENTS, Dialogue
-from corpus.scores import Score, confusion_of
 from corpus.sets import DIALOGUES, read_dialogues
-from corpus.teaching import Example, _is_test, _learned, _read, report_of, teach
-from corpus.versions import freeze, read_card
-from corpus.views import Looker
-from corpus.vocabulary import department_words, scenario_forms, scenarios, vocabulary
+from corpus.versioning.versions import freeze, read_card
 from foundation.errors import ZhongjingError
 from foundation.manifest import read_manifest
 from kg.build import build_graph

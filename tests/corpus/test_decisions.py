@@ -5,7 +5,7 @@ import pytest
 from corpus.build import build
 from corpus.decisions import Decision, decide, turn_id
 from corpus.sets import read_dialogues
-from corpus.versions import read_card
+from corpus.versioning.versions import read_card
 from foundation.errors import ZhongjingError
 from foundation.jsonl import write_records
 

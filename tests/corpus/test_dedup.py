@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.comparable import comparable
-from corpus.dedup import dedup
-from corpus.duplicates import DUPLICATES, NEAR_MISSES, REMOVED, Duplicate, NearMiss
+from corpus.deduplication.comparable import comparable
+from corpus.deduplication.dedup import dedup
+from corpus.deduplication.duplicates import DUPLICATES, NEAR_MISSES, REMOVED, Duplicate, NearMiss
 from corpus.records import Dialogue
 from corpus.sets import DIALOGUES, REJECTS, arrow_batches, read_dialogues
 from corpus.tables import from_batch
@@ -232,7 +232,7 @@ def test_disk_full_leaves_the_old_output(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("corpus.dedup.write_signatures", full)
+    monkeypatch.setattr("corpus.deduplication.dedup.write_signatures", full)
     with pytest.raises(ZhongjingError, match="disk is full"):
         dedup(source, tmp_path / "out", threshold=0.6)
     assert (tmp_path / "out" / DIALOGUES).read_bytes() == before

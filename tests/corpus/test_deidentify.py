@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.deidentify import deidentify, deidentify_texts
-from corpus.personal import identity_number_is_valid, luhn_is_valid
+from corpus.privacy.deidentify import deidentify, deidentify_texts
+from corpus.privacy.personal import identity_number_is_valid, luhn_is_valid
 from corpus.sets import read_dialogues
 
 IDENTITY = "110101199203070024"

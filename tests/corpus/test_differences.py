@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.differences import differences
+from corpus.deduplication.differences import differences
 
 texts = st.text("每次两三片，天", max_size=12)
 

@@ -18,7 +18,7 @@ import pytest
 
 import corpus.steps
 from corpus.build import build
-from corpus.duplicates import DUPLICATES, Duplicate
+from corpus.deduplication.duplicates import DUPLICATES, Duplicate
 from corpus.engines import current, running_on
 from corpus.engines.local import Local
 from corpus.parts import Job, Part

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.facts import FactReader
-from corpus.fidelity import FidelityCheck
-from corpus.fidelity_labelled import Score, measure, precision, read_pairs, recall, table
-from corpus.quantities import quantities
+from corpus.rewriting.facts import FactReader
+from corpus.rewriting.fidelity import FidelityCheck
+from corpus.rewriting.labelled import Score, measure, precision, read_pairs, recall, table
+from corpus.rewriting.quantities import quantities
 from foundation.errors import ZhongjingError
 from kg.build import build_graph
 from kg.normalise import normalise

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.inquiry import DOCTOR_SLOTS, PATIENT_SLOTS, SLOTS, course_of
+from corpus.classification.inquiry import DOCTOR_SLOTS, PATIENT_SLOTS, SLOTS, course_of
 from corpus.records import Dialogue, Message, Meta
 
 ASKED = [

@@ -7,10 +7,10 @@ import pytest
 
 import foundation.cli
 import zhongjing
-from corpus.deidentify import spans_in
-from corpus.labelled import HALVES, MEDICAL, Score, measure, parse, shipped
-from corpus.personal import Span
-from corpus.tagger import open_tagger
+from corpus.privacy.deidentify import spans_in
+from corpus.privacy.labelled import HALVES, MEDICAL, Score, measure, parse, shipped
+from corpus.privacy.personal import Span
+from corpus.privacy.tagger import open_tagger
 from foundation.errors import ZhongjingError
 
 NAMES = {"医生", "患者", "医院", "地址"}

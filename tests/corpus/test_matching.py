@@ -9,8 +9,8 @@ import pytest
 import corpus.steps
 from corpus.build import build, run_chain
 from corpus.contradictions import queue
-from corpus.deidentify import deidentify
 from corpus.matching import REVIEW, Matcher, Review, match, matched_with, other_graph, version_of
+from corpus.privacy.deidentify import deidentify
 from corpus.records import Dialogue, Prompt
 from corpus.sampling import sample_prompts
 from corpus.sets import DIALOGUES, read_dialogues

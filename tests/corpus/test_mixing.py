@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.mixing import CARD, ROWS, mix
+from corpus.mixing.mix import CARD, ROWS, mix
+from corpus.mixing.shares import allot, apportion
 from corpus.records import Dialogue
-from corpus.shares import allot, apportion
 from foundation.errors import ZhongjingError
 from foundation.manifest import read_manifest
 from foundation.rejects import read_rejects

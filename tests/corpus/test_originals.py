@@ -8,8 +8,8 @@ import pytest
 
 import foundation.cli
 import zhongjing
-from corpus.deidentify import deidentify
-from corpus.originals import load_key, originals_beside, reidentify, seal
+from corpus.privacy.deidentify import deidentify
+from corpus.privacy.originals import load_key, originals_beside, reidentify, seal
 from corpus.sets import read_dialogues
 from foundation.errors import ZhongjingError
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.documents import Paragraph
-from corpus.pieces import pieces
-from corpus.pretrain_text import TextOptions, write_texts
-from corpus.triple_text import entity_sentences
+from corpus.mixing.documents import Paragraph
+from corpus.mixing.pieces import pieces
+from corpus.mixing.pretrain_text import TextOptions, write_texts
+from corpus.mixing.triple_text import entity_sentences
 from foundation.errors import ZhongjingError
 from foundation.manifest import read_manifest
 from foundation.rejects import read_rejects

@@ -12,14 +12,14 @@ import pytest
 
 import foundation.cli
 import zhongjing
-from corpus.dedup import dedup
-from corpus.duplicates import DUPLICATES, Duplicate
+from corpus.deduplication.dedup import dedup
+from corpus.deduplication.duplicates import DUPLICATES, Duplicate
+from corpus.deduplication.review import borderline, review, side_by_side
+from corpus.deduplication.signatures import SIGNATURES
+from corpus.deduplication.stock import Others
 from corpus.records import Dialogue
-from corpus.review import borderline, review, side_by_side
 from corpus.sets import REJECTS, read_dialogues, stages_of
-from corpus.signatures import SIGNATURES
-from corpus.stock import Others
-from corpus.versions import freeze
+from corpus.versioning.versions import freeze
 from foundation.errors import ZhongjingError
 from foundation.rejects import read_rejects
 

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from corpus.build import build
 from corpus.matching import REVIEW, Review
 from corpus.records import Dialogue, Rewriting
-from corpus.rewrites import REWRITES, Rewrite, RewriteOptions, changes
-from corpus.rewriting import rewrite
+from corpus.rewriting.rewrite import rewrite
+from corpus.rewriting.rewrites import REWRITES, Rewrite, RewriteOptions, changes
 from corpus.sets import DIALOGUES, Plan, SetWriter, StageResult, read_dialogues, run_step
 from foundation.endpoint import Endpoint
 from foundation.errors import ZhongjingError

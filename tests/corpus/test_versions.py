@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.diff import GONE, diff
+from corpus.deduplication.signatures import SIGNATURES
 from corpus.filters import FilterOptions, filter_dialogues
-from corpus.origins import read_origins
 from corpus.records import Dialogue, Message, Prompt, Rewriting
 from corpus.sampling import cut, draw, even_shares, sample_prompts, shares_of
 from corpus.sets import DIALOGUES, REJECTS, read_dialogues, stages_of
-from corpus.signatures import SIGNATURES
 from corpus.turns import asks
-from corpus.versions import freeze, read_card
+from corpus.versioning.diff import GONE, diff
+from corpus.versioning.origins import read_origins
+from corpus.versioning.versions import freeze, read_card
 from foundation.errors import ZhongjingError
 from foundation.jsonl import read_records
 from foundation.manifest import read_manifest
@@ -130,9 +130,9 @@ def test_a_changed_file_of_a_version_is_noticed(set_of: Callable[..., Path], tmp
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-import corpus.versions
-corpus.versions.write_for_datasets = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-corpus.versions.freeze(Path(sys.argv[1]), Path(sys.argv[2]), "care", parents=["care-v1"])
+import corpus.versioning.versions
+corpus.versioning.versions.write_for_datasets = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+corpus.versioning.versions.freeze(Path(sys.argv[1]), Path(sys.argv[2]), "care", parents=["care-v1"])
 """
 
 
@@ -156,7 +156,7 @@ def test_a_full_disk_leaves_no_version(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("corpus.versions.write_for_datasets", full)
+    monkeypatch.setattr("corpus.versioning.versions.write_for_datasets", full)
     with pytest.raises(ZhongjingError, match="disk is full"):
         freeze(source, versions, "care", parents=["care-v1"])
     assert [folder.name for folder in versions.iterdir()] == ["care-v1"]

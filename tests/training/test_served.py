@@ -16,10 +16,10 @@ from datasets import load_dataset
 from trl import SFTConfig, SFTTrainer
 
 from corpus.matching import REVIEW, Review
-from corpus.mixing import mix
-from corpus.pretrain_text import write_texts
-from corpus.rewrites import REWRITES, Rewrite, RewriteOptions
-from corpus.rewriting import rewrite
+from corpus.mixing.mix import mix
+from corpus.mixing.pretrain_text import write_texts
+from corpus.rewriting.rewrite import rewrite
+from corpus.rewriting.rewrites import REWRITES, Rewrite, RewriteOptions
 from corpus.sets import Plan, SetWriter, read_dialogues, run_step
 from foundation.endpoint import Client, Endpoint
 from foundation.jsonl import read_records

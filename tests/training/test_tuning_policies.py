@@ -15,8 +15,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import foundation.cli
 import training.cli
-from corpus.mixing import mix
-from corpus.pretrain_text import write_texts
+from corpus.mixing.mix import mix
+from corpus.mixing.pretrain_text import write_texts
 from corpus.records import Message
 from foundation.errors import ZhongjingError
 from foundation.manifest import read_manifest

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from corpus.dedup import dedup
-from corpus.duplicates import DUPLICATES, Duplicate
+from corpus.deduplication.dedup import dedup
+from corpus.deduplication.duplicates import DUPLICATES, Duplicate
 from foundation.errors import ZhongjingError
 from foundation.jsonl import read_records
 from training.evaluation.items import Loaded

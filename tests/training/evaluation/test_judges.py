@@ -13,7 +13,7 @@ import pytest
 import foundation.cli
 import zhongjing
 from corpus.importing import import_files
-from corpus.versions import freeze
+from corpus.versioning.versions import freeze
 from foundation.endpoint import Endpoint
 from foundation.errors import ZhongjingError
 from foundation.jsonl import read_records, write_records

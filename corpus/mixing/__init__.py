@@ -1,0 +1,1 @@
+"""What models learn from: mixes of conversations, and texts to pre-train on."""
