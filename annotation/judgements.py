@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, selectinload
 
-from annotation.decisions import GoldOrder, Ranking, Repeat, Submission
-from annotation.models import Adjudication, Answer, Assignment, Campaign, Task, User
+from annotation.tables.decisions import GoldOrder, Ranking, Repeat, Submission
+from annotation.tables.models import Adjudication, Answer, Assignment, Campaign, Task, User
 from corpus.records import Judgement, Prompt, Response, Tiers
 
 

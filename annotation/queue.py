@@ -9,11 +9,11 @@ import msgspec
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from annotation.base import now
-from annotation.decisions import Queue, Ranking
-from annotation.guideline import Guideline, guideline_of
-from annotation.models import Assignment, Campaign, Task
+from annotation.campaigns.guideline import Guideline, guideline_of
 from annotation.ranking import own_assignment
+from annotation.tables.base import now
+from annotation.tables.decisions import Queue, Ranking
+from annotation.tables.models import Assignment, Campaign, Task
 from corpus.records import Dimension, Prompt
 
 # Every page runs these: built once, their parameters come later.

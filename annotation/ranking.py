@@ -11,11 +11,11 @@ from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 from sqlalchemy.sql.base import ExecutableOption
 
-from annotation.base import now
-from annotation.decisions import DANGERS, REASONS, VERDICTS, Flag, Queue, Ranking, Submission
+from annotation.campaigns.settling import ask_on, take_turn
 from annotation.errors import ConflictError, InvalidError, NotFoundError
-from annotation.models import Assignment
-from annotation.settling import ask_on, take_turn
+from annotation.tables.base import now
+from annotation.tables.decisions import DANGERS, REASONS, VERDICTS, Flag, Queue, Ranking, Submission
+from annotation.tables.models import Assignment
 from corpus.records import Dimension, Tiers
 
 Verdict = Literal["ranked", "cannot_judge", "withdrawn"]

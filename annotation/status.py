@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
-from annotation.models import Campaign
+from annotation.tables.models import Campaign
 
 if TYPE_CHECKING:
-    from annotation.agreement import AgreementSummary, ExpertAgreement
+    from annotation.agreement.agreement import AgreementSummary, ExpertAgreement
 
 HEAD = f"{'ranked':>8} {'assigned':>8} {'agree':>6} {'tau-b':>6} {'stated':>6} {'sec':>5}  expert"
 
 
 def status_lines(session: Session, campaign: Campaign) -> list[str]:
     """Progress per expert, simulated ones marked, then the agreement of all."""
-    from annotation.agreement import agreement
+    from annotation.agreement.agreement import agreement
 
     summary = agreement(session, campaign)
     mark = " (SIMULATED experts among them)" if summary.simulated else ""

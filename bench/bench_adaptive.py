@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from simulated_panel import Pair, Quality, judge, ordered, panel, truths
 
-from annotation.consensus import consensus
-from annotation.settling import UNSETTLED, uncertainty
-from annotation.simulation import SECONDS_MEDIAN, SECONDS_SPREAD
+from annotation.campaigns.settling import UNSETTLED, uncertainty
+from annotation.consensus.ranked_pairs import consensus
+from annotation.simulation.experts import SECONDS_MEDIAN, SECONDS_SPREAD
 from corpus.records import Tiers
 
 SEED, SEEDS, MOST, BOOTSTRAPS = 11, 5, 6, 1000

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from simulated_panel import Figures, Pair, Quality, judge, ordered, panel, truths
 
-from annotation.consensus import count_votes
+from annotation.consensus.methods import consensuses
+from annotation.consensus.ranked_pairs import count_votes
 from annotation.errors import InvalidError
-from annotation.methods import consensuses
 from corpus.records import Tiers
 
 Prompts = Sequence[dict[str, Tiers]]

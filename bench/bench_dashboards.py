@@ -15,15 +15,15 @@ import measure
 import numpy as np
 from sqlalchemy import insert, select
 
-from annotation.base import now
-from annotation.boards import campaign_board, experts_board, stamp
-from annotation.campaigns import create_campaign
+from annotation.agreement.boards import campaign_board, experts_board, stamp
+from annotation.agreement.live import Live
+from annotation.agreement.measures import kendall_w, krippendorff_alpha, mid_ranks, signs, tau_b
+from annotation.campaigns.campaigns import create_campaign
 from annotation.database import Database, upgrade
-from annotation.decisions import Ranking, Submission
-from annotation.live import Live
-from annotation.measures import kendall_w, krippendorff_alpha, mid_ranks, signs, tau_b
-from annotation.models import Assignment, Campaign, User
 from annotation.ranking import Decision, submit
+from annotation.tables.base import now
+from annotation.tables.decisions import Ranking, Submission
+from annotation.tables.models import Assignment, Campaign, User
 from corpus.records import Message, ModelOutput, Prompt
 
 EXPERTS, ANSWERS = 6, 4

@@ -21,10 +21,10 @@ from statistics import median
 
 from sqlalchemy import select
 
-from annotation.auth import csrf_token, log_in
-from annotation.campaigns import create_campaign
+from annotation.campaigns.campaigns import create_campaign
 from annotation.database import Database, upgrade
-from annotation.models import Assignment, User
+from annotation.identity.auth import csrf_token, log_in
+from annotation.tables.models import Assignment, User
 from corpus.records import Message, ModelOutput, Prompt
 
 EXPERTS = 6
@@ -169,8 +169,8 @@ def mark_half_done(url: str, name: str) -> None:
     """As though the first half had been submitted."""
     from sqlalchemy import update
 
-    from annotation.base import now
-    from annotation.decisions import Queue
+    from annotation.tables.base import now
+    from annotation.tables.decisions import Queue
 
     database = Database(url)
     with database.write() as session:

@@ -24,11 +24,11 @@ from statistics import quantiles
 
 from sqlalchemy import select
 
-from annotation.auth import csrf_token, log_in
-from annotation.campaigns import create_campaign
+from annotation.campaigns.campaigns import create_campaign
 from annotation.database import Database, upgrade
-from annotation.decisions import Ranking, Submission
-from annotation.models import Assignment, User
+from annotation.identity.auth import csrf_token, log_in
+from annotation.tables.decisions import Ranking, Submission
+from annotation.tables.models import Assignment, User
 from corpus.records import Message, ModelOutput, Prompt
 
 ROOT = Path(__file__).parents[1]

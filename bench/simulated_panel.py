@@ -6,8 +6,8 @@ from itertools import combinations, permutations
 from math import sqrt
 from typing import NamedTuple
 
-from annotation.consensus import level_of
-from annotation.simulation import RELIABILITIES, noise_for, noisy_tiers
+from annotation.simulation.experts import RELIABILITIES, noise_for, noisy_tiers
+from annotation.tiers import level_of
 from corpus.records import Tiers
 
 TIED_SHARE = 0.25

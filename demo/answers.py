@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from annotation.simulation import Quality
+from annotation.campaigns.inputs import Quality
 from corpus.records import ModelOutput, Prompt, make_id
 from corpus.sets import read_dialogues
 from foundation.jsonl import read_records, write_records

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from annotation.agreement import AgreementSummary, agreement, settled_tasks
-from annotation.campaigns import create_campaign, find_campaign, sizes
+from annotation.agreement.agreement import AgreementSummary, agreement, settled_tasks
+from annotation.campaigns.campaigns import create_campaign, find_campaign, sizes
+from annotation.campaigns.inputs import read_outputs, read_prompts, read_truth
 from annotation.database import Database, open_database
 from annotation.errors import NotFoundError
-from annotation.exports import export
-from annotation.inputs import read_outputs, read_prompts, read_truth
-from annotation.models import Campaign
-from annotation.release import Release
-from annotation.simulated_senior import settle_disputes
-from annotation.simulation import add_simulated_experts, simulate
+from annotation.releases.exports import export
+from annotation.releases.release import Release
+from annotation.simulation.experts import add_simulated_experts, simulate
+from annotation.simulation.senior import settle_disputes
+from annotation.tables.models import Campaign
 from corpus.records import make_id
 from demo.figures import figure, share
 from demo.stages import Road

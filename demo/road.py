@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotation.agreement import AgreementSummary
-from annotation.release import Release
+from annotation.agreement.agreement import AgreementSummary
+from annotation.releases.release import Release
 from corpus.build import run_chain
 from corpus.sampling import sample_prompts
 from corpus.sets import StageResult

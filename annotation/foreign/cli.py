@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from annotation.people_cli import DatabaseUrl
+from annotation.identity.cli import DatabaseUrl
 from foundation.cli import say, warn
 
 
@@ -36,7 +36,7 @@ def import_rankings(
 
     Example: zhongjing rank import output_result.tsv input_file.json --campaign ranking --expert 李医生
     """
-    from annotation.campaigns import find_campaign
+    from annotation.campaigns.campaigns import find_campaign
     from annotation.database import open_database
     from annotation.foreign.importing import Terms
     from annotation.foreign.importing import import_rankings as run

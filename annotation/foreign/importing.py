@@ -10,15 +10,15 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from annotation.decisions import Submission
+from annotation.campaigns.settling import assign
 from annotation.errors import ConflictError, InvalidError, RefusedError
 from annotation.foreign import argilla, label_studio_json, label_tool
 from annotation.foreign.matching import Catalogue, in_order_of_ids, orders_of
 from annotation.foreign.rows import Ranked, Refused, Row, UnusableError, elements, read_text
-from annotation.models import Assignment, Campaign, Task, User
-from annotation.people import record
+from annotation.identity.people import record
 from annotation.ranking import Decision, submit
-from annotation.settling import assign
+from annotation.tables.decisions import Submission
+from annotation.tables.models import Assignment, Campaign, Task, User
 from corpus.records import Dimension, Tiers, make_id
 from foundation.errors import ZhongjingError
 from foundation.progress import track

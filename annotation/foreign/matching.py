@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from annotation.foreign.rows import Ranked, UnusableError
 from annotation.judgements import counts
-from annotation.models import Campaign, Task
+from annotation.tables.models import Campaign, Task
 from corpus.records import Dimension, Prompt, Tiers
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from annotation.drafts import MOST_ANSWERS
+from annotation.campaigns.drafts import MOST_ANSWERS
 from annotation.label_studio.interface import CANNOT_JUDGE, NONE_ACCEPTABLE, NOTE, UNSORTED, bucket
 from annotation.ranking import Decision
 from corpus.records import Dimension, Tiers

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from annotation.identity.cli import DatabaseUrl
 from annotation.label_studio.review_cli import HERE, Data, Url, report, review
-from annotation.people_cli import DatabaseUrl
 from foundation.cli import group, say, warn
 
 CampaignName = Annotated[str | None, typer.Option("--campaign", help="Campaign; may be left out where there is one.")]

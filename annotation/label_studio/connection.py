@@ -11,15 +11,15 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from annotation.auth import digest
-from annotation.base import now
 from annotation.database import Database
 from annotation.errors import ConflictError, InvalidError, NotFoundError
+from annotation.identity.auth import digest
+from annotation.identity.people import named_user, record
 from annotation.label_studio.client import LEGACY, PERSONAL, Client, checked_url, open_with
 from annotation.label_studio.credentials import FOLDER, Secrets, load, new_secrets, store
-from annotation.label_studio.tables import Account, Server
-from annotation.models import User
-from annotation.people import named_user, record
+from annotation.tables.base import now
+from annotation.tables.label_studio import Account, Server
+from annotation.tables.models import User
 
 HOOK = "/label-studio/hook"
 HOOK_HEADER = "X-Zhongjing-Secret"

@@ -14,7 +14,7 @@ from annotation.database import Database
 from annotation.label_studio.client import PERSONAL, Client, LabelStudioError, is_loopback, send
 from annotation.label_studio.connection import HOOK, current_server, opened, recognise
 from annotation.label_studio.environment import VERSION
-from annotation.label_studio.tables import Server
+from annotation.tables.label_studio import Server
 
 SUPPORTED = ".".join(VERSION.split(".")[:2])
 REFUSED = (400, 403)

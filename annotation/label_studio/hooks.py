@@ -5,10 +5,10 @@ from __future__ import annotations
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from annotation.auth import digest, same_secret
-from annotation.base import now
 from annotation.errors import ForbiddenError
-from annotation.label_studio.tables import Project, Server
+from annotation.identity.auth import digest, same_secret
+from annotation.tables.base import now
+from annotation.tables.label_studio import Project, Server
 
 
 def check_secret(session: Session, project_id: int, secret: str) -> None:

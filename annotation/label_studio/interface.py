@@ -13,8 +13,8 @@ from html import escape
 from typing import Any
 from xml.etree import ElementTree
 
-from annotation.decisions import REASONS
-from annotation.guideline import Guideline
+from annotation.campaigns.guideline import Guideline
+from annotation.tables.decisions import REASONS
 from corpus.records import Dimension, Message
 
 UNSORTED = "_"

@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from annotation.label_studio.tables import Project, PushedTask, Server, Sighting
-from annotation.models import Campaign, User
+from annotation.tables.label_studio import Project, PushedTask, Server, Sighting
+from annotation.tables.models import Campaign, User
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):

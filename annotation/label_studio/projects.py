@@ -19,7 +19,7 @@ from annotation.database import Database
 from annotation.label_studio.client import Client, LabelStudioError
 from annotation.label_studio.connection import HOOK, HOOK_HEADER
 from annotation.label_studio.interface import digest_of
-from annotation.label_studio.tables import Project, PushedTask, Server
+from annotation.tables.label_studio import Project, PushedTask, Server
 from foundation.progress import Steps
 
 BATCH = 100

@@ -15,8 +15,7 @@ import msgspec
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from annotation.base import now
-from annotation.campaigns import find_campaign
+from annotation.campaigns.campaigns import find_campaign
 from annotation.database import Database
 from annotation.label_studio.checks import stamp
 from annotation.label_studio.client import Client, LabelStudioError
@@ -25,7 +24,8 @@ from annotation.label_studio.interface import digest_of
 from annotation.label_studio.rankings import use_ranking
 from annotation.label_studio.review import use_review
 from annotation.label_studio.sightings import Judge, look, newest, note_deletions, present
-from annotation.label_studio.tables import Project, PushedTask
+from annotation.tables.base import now
+from annotation.tables.label_studio import Project, PushedTask
 from foundation.progress import progress
 
 JUDGES: dict[str, Judge] = {"ranking": use_ranking, "review": use_review}

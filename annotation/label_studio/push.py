@@ -10,17 +10,17 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from annotation.campaigns import find_campaign
+from annotation.campaigns.campaigns import find_campaign
+from annotation.campaigns.guideline import guideline_of
 from annotation.database import Database
-from annotation.decisions import Queue
 from annotation.errors import ConflictError, InvalidError
-from annotation.guideline import guideline_of
+from annotation.identity.people import record
 from annotation.label_studio.connection import alone, current_server, opened, recognise, secrets_of
 from annotation.label_studio.interface import digest_of, instruction, ranking_config, task_data
 from annotation.label_studio.projects import BATCH, Draft, Keeper, Outline, new_key
-from annotation.label_studio.tables import Account, Project, PushedTask, Server
-from annotation.models import Answer, Assignment, Campaign, Task, User
-from annotation.people import record
+from annotation.tables.decisions import Queue
+from annotation.tables.label_studio import Account, Project, PushedTask, Server
+from annotation.tables.models import Answer, Assignment, Campaign, Task, User
 from corpus.records import Prompt
 from foundation.progress import progress
 

@@ -11,13 +11,13 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from annotation.errors import InvalidError, NotFoundError
+from annotation.identity.people import record
 from annotation.label_studio.answers import FaultError, decision_of
 from annotation.label_studio.checks import REASONS
 from annotation.label_studio.rankings import store
 from annotation.label_studio.sightings import last_number
-from annotation.label_studio.tables import Project, PushedTask, Sighting
-from annotation.models import Assignment, Campaign, User
-from annotation.people import record
+from annotation.tables.label_studio import Project, PushedTask, Sighting
+from annotation.tables.models import Assignment, Campaign, User
 
 SHOWN = 200
 

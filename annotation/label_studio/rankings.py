@@ -5,14 +5,14 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from annotation.base import now
-from annotation.decisions import Submission
 from annotation.label_studio.answers import FaultError, decision_of
 from annotation.label_studio.checks import check_people, seconds_on_task
 from annotation.label_studio.sightings import Found, used_otherwise
-from annotation.label_studio.tables import Account, Sighting
-from annotation.models import Assignment
 from annotation.ranking import Decision, submit
+from annotation.tables.base import now
+from annotation.tables.decisions import Submission
+from annotation.tables.label_studio import Account, Sighting
+from annotation.tables.models import Assignment
 
 PREFIX = "label-studio/"
 

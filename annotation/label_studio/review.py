@@ -12,9 +12,9 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from annotation.base import now
 from annotation.database import Database
 from annotation.errors import InvalidError, NotFoundError
+from annotation.identity.people import record
 from annotation.label_studio.answers import FaultError, chosen, controls, written
 from annotation.label_studio.checks import check_people, seconds_on_task
 from annotation.label_studio.connection import alone, current_server, opened, recognise, secrets_of
@@ -22,8 +22,8 @@ from annotation.label_studio.interface import digest_of
 from annotation.label_studio.projects import BATCH, Draft, Keeper, Outline, new_key
 from annotation.label_studio.review_interface import LABELS, NOTE, TEXT, VERDICT, VERDICTS, review_config, review_data
 from annotation.label_studio.sightings import Found, used_otherwise
-from annotation.label_studio.tables import Account, Project, PushedTask, Server, Sighting
-from annotation.people import record
+from annotation.tables.base import now
+from annotation.tables.label_studio import Account, Project, PushedTask, Server, Sighting
 from corpus.decisions import Decision, turn_id
 from corpus.matching import REVIEW, Review
 from corpus.records import Dialogue

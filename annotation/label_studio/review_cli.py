@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from annotation.people_cli import DatabaseUrl
+from annotation.identity.cli import DatabaseUrl
 from foundation.cli import group, say, warn
 
 if TYPE_CHECKING:

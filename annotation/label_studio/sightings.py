@@ -15,7 +15,7 @@ from annotation.errors import RefusedError
 from annotation.label_studio.answers import FaultError
 from annotation.label_studio.checks import Seen, seen
 from annotation.label_studio.interface import digest_of
-from annotation.label_studio.tables import Project, PushedTask, Sighting
+from annotation.tables.label_studio import Project, PushedTask, Sighting
 
 PASSING = frozenset({"created_ago", "created_username", "updated_at", "draft_created_at", "last_action"})
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from annotation.models import Base
+from annotation.tables.models import Base
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from annotation.auth import ThrottledError, WrongPasswordError, begin_attempt, check_password, forgive
-from annotation.keys import keys_of, make_key, revoke_key
-from annotation.people import change_password, checked_hash
+from annotation.identity.auth import ThrottledError, WrongPasswordError, begin_attempt, check_password, forgive
+from annotation.identity.keys import keys_of, make_key, revoke_key
+from annotation.identity.people import change_password, checked_hash
 from annotation.web.access import SCOPES, may_use
 from annotation.web.pages import address_of, logged_in
 from annotation.web.view import page

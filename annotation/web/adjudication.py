@@ -11,13 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from annotation.adjudication import LONGEST_REASON, adjudicate, take_back
-from annotation.agreement import settled_tasks
-from annotation.campaigns import find_campaign
+from annotation.agreement.agreement import settled_tasks
+from annotation.agreement.disputes import REASONS, Dispute, disputes
+from annotation.agreement.live import CAMPAIGNS
+from annotation.campaigns.campaigns import find_campaign
 from annotation.cases import open_case, waiting_cases
-from annotation.disputes import REASONS, Dispute, disputes
-from annotation.live import CAMPAIGNS
-from annotation.models import Campaign, Task
 from annotation.ranking import decode_tiers
+from annotation.tables.models import Campaign, Task
 from annotation.web.ranking import Order
 from annotation.web.view import page
 from annotation.web.visitor import Person, database_of, live_of

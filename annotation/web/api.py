@@ -8,13 +8,13 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import FileResponse, Response
 from sqlalchemy import select
 
-from annotation.campaigns import create_campaign, sizes
+from annotation.campaigns.campaigns import create_campaign, sizes
 from annotation.errors import NotFoundError
-from annotation.invitations import invitations, invite, revoke_invitation
-from annotation.jobs import cancel, find_job, lines_of, newest_jobs, retry, submit
-from annotation.models import Campaign, Job
-from annotation.orders import RELEASED, Build, Deduplicate, Export, Import, Match, Order
-from annotation.people import alter_user, audit_log, people, record
+from annotation.identity.invitations import invitations, invite, revoke_invitation
+from annotation.identity.people import alter_user, audit_log, people, record
+from annotation.jobs.leases import cancel, find_job, lines_of, newest_jobs, retry, submit
+from annotation.jobs.orders import RELEASED, Build, Deduplicate, Export, Import, Match, Order
+from annotation.tables.models import Campaign, Job
 from annotation.web import shapes
 from annotation.web.jobs import data_of
 from annotation.web.pages import base_url
@@ -49,7 +49,7 @@ def campaigns(request: Request) -> list[shapes.Campaign]:
 @router.get("/api/campaigns/{campaign_id}")
 def campaign(request: Request, campaign_id: Number) -> shapes.CampaignStatus:
     """A campaign's progress and agreement."""
-    from annotation.agreement import agreement
+    from annotation.agreement.agreement import agreement
 
     with database_of(request).read() as session:
         found = session.get(Campaign, campaign_id)
@@ -61,8 +61,8 @@ def campaign(request: Request, campaign_id: Number) -> shapes.CampaignStatus:
 @router.post("/api/campaigns", status_code=201)
 def new_campaign(request: Request, visitor: Person, asked: shapes.NewCampaign) -> shapes.Campaign:
     """Make ranking tasks of prompts and answers in files of the data folder."""
-    from annotation.inputs import read_outputs, read_prompts
-    from annotation.simulation import experts_chosen
+    from annotation.campaigns.inputs import read_outputs, read_prompts
+    from annotation.simulation.experts import experts_chosen
 
     data = data_of(request)
     prompts, outputs = read_prompts(data.source(asked.prompts)), read_outputs(data.source(asked.outputs))

@@ -15,10 +15,10 @@ from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import DataError, IntegrityError
 from starlette.exceptions import HTTPException
 
+from annotation.agreement.live import Live
 from annotation.database import Database
 from annotation.errors import RefusedError
-from annotation.live import Live
-from annotation.oidc import Provider
+from annotation.identity.oidc import Provider
 from annotation.web import (
     account,
     adjudication,

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from annotation.errors import InvalidError, NotFoundError, RefusedError
-from annotation.invitations import accept, open_invitation
-from annotation.oidc import Flow, Provider, begin, finish, join_identity, user_with
-from annotation.people import checked_hash
+from annotation.identity.invitations import accept, open_invitation
+from annotation.identity.oidc import Flow, Provider, begin, finish, join_identity, user_with
+from annotation.identity.people import checked_hash
 from annotation.web.pages import base_url, logged_in, own_path, set_cookie
 from annotation.web.view import page
 from annotation.web.visitor import FORM_COOKIE, Guest, check_form, database_of, form_secret

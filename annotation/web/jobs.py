@@ -12,10 +12,10 @@ from markupsafe import Markup
 from pydantic import ValidationError
 from sqlalchemy import select
 
-from annotation.data_folder import DataFolder
-from annotation.jobs import OVER, cancel, find_job, lines_of, newest_jobs, retry, submit
-from annotation.models import Campaign, Job, User
-from annotation.orders import GRAPH, RELEASED, SETS, Build, Deduplicate, Export, Import, Match, Order
+from annotation.jobs.data_folder import DataFolder
+from annotation.jobs.leases import OVER, cancel, find_job, lines_of, newest_jobs, retry, submit
+from annotation.jobs.orders import GRAPH, RELEASED, SETS, Build, Deduplicate, Export, Import, Match, Order
+from annotation.tables.models import Campaign, Job, User
 from annotation.web import charts
 from annotation.web.access import may
 from annotation.web.texts import text
@@ -51,7 +51,7 @@ def filled_in(kind: type[Asked]) -> Callable[[Request], Coroutine[Any, Any, Aske
 @router.get("/jobs")
 def jobs(request: Request, visitor: Person) -> Response:
     """The newest jobs, and a form for each kind that this role may start."""
-    from annotation.methods import METHODS
+    from annotation.consensus.methods import METHODS
 
     data = data_of(request)
     kinds = [kind for kind in FORMS if may(visitor.role, f"/jobs/{kind}", "POST")]

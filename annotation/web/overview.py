@@ -11,11 +11,11 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from annotation.ballots import Ballots
-from annotation.boards import CampaignBoard, ExpertsBoard, campaign_board, experts_board, stamp
-from annotation.campaigns import find_campaign
+from annotation.agreement.ballots import Ballots
+from annotation.agreement.boards import CampaignBoard, ExpertsBoard, campaign_board, experts_board, stamp
+from annotation.campaigns.campaigns import find_campaign
 from annotation.errors import NotFoundError
-from annotation.models import Campaign
+from annotation.tables.models import Campaign
 from annotation.web.pictures import pictures_of_campaign, pictures_of_experts
 from annotation.web.view import page
 from annotation.web.visitor import Person, Visitor, database_of, language_of, live_of

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from sqlalchemy import select
 
-from annotation.auth import (
+from annotation.database import Database
+from annotation.identity.auth import (
     LOGIN_LASTS,
     ThrottledError,
     WrongPasswordError,
@@ -19,8 +20,7 @@ from annotation.auth import (
     log_in,
     log_out,
 )
-from annotation.database import Database
-from annotation.people import record
+from annotation.identity.people import record
 from annotation.web.access import may
 from annotation.web.texts import LANGUAGES
 from annotation.web.view import page

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from annotation.accounts import ROLES
-from annotation.invitations import invitations, invite, revoke_invitation
-from annotation.people import alter_user, audit_log, people
+from annotation.identity.invitations import invitations, invite, revoke_invitation
+from annotation.identity.people import alter_user, audit_log, people
+from annotation.tables.accounts import ROLES
 from annotation.web.pages import base_url
 from annotation.web.view import page
 from annotation.web.visitor import Person, Visitor, database_of

@@ -6,8 +6,8 @@ from functools import partial
 
 from markupsafe import Markup
 
-from annotation.boards import W_BINS, CampaignBoard, ExpertsBoard
-from annotation.intervals import Share
+from annotation.agreement.boards import W_BINS, CampaignBoard, ExpertsBoard
+from annotation.agreement.intervals import Share
 from annotation.status import figure
 from annotation.web import charts
 from annotation.web.texts import text

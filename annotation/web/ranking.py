@@ -8,11 +8,11 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from annotation.campaigns import DAILY_GOAL
-from annotation.decisions import DANGERS, REASONS
-from annotation.people import record
+from annotation.campaigns.campaigns import DAILY_GOAL
+from annotation.identity.people import record
 from annotation.queue import done_today, next_assignment, open_sheet, progress_of, recent
 from annotation.ranking import LONGEST_REWRITE, LONGEST_SECONDS, Decision, Verdict, submit
+from annotation.tables.decisions import DANGERS, REASONS
 from annotation.web.view import page
 from annotation.web.visitor import Person, database_of
 from corpus.records import Dimension

@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from annotation.database import open_database
-from annotation.oidc import provider_from_environment
+from annotation.identity.oidc import provider_from_environment
 from annotation.web.app import Settings, create_app
 from foundation.cli import warn
 from foundation.errors import ZhongjingError

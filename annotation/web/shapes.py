@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from annotation import models
-from annotation.orders import Name
+from annotation.jobs.orders import Name
+from annotation.tables import models
 
 if TYPE_CHECKING:
-    from annotation.agreement import AgreementSummary
+    from annotation.agreement.agreement import AgreementSummary
 
 PersonName = Annotated[str, Field(min_length=1, max_length=100)]
 

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 
-from annotation.data_folder import DataFolder
 from annotation.errors import NotFoundError
+from annotation.jobs.data_folder import DataFolder
 from annotation.web import charts
 from annotation.web.jobs import data_of
 from annotation.web.texts import text

@@ -10,8 +10,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from annotation.gaps import Gap
-from annotation.intervals import Share
+from annotation.agreement.gaps import Gap
+from annotation.agreement.intervals import Share
 from annotation.status import figure
 from annotation.web.access import may
 from annotation.web.texts import LANGUAGES, field, text

@@ -8,11 +8,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from annotation.auth import csrf_token, same_secret, user_of
+from annotation.agreement.live import Live
 from annotation.database import Database
 from annotation.errors import ForbiddenError, RefusedError
-from annotation.keys import key_of
-from annotation.live import Live
+from annotation.identity.auth import csrf_token, same_secret, user_of
+from annotation.identity.keys import key_of
 from annotation.web.access import Reach, Rule, rule_for
 from annotation.web.texts import LANGUAGES
 

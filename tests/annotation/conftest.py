@@ -19,12 +19,12 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import create_engine, make_url, select, text
 from sqlalchemy.orm import Session, selectinload
 
-from annotation.auth import log_in
-from annotation.campaigns import create_campaign
+from annotation.campaigns.campaigns import create_campaign
 from annotation.database import Database, upgrade
-from annotation.decisions import Ranking, Submission
-from annotation.models import Assignment, Base, Campaign, User
-from annotation.simulation import add_simulated_experts
+from annotation.identity.auth import log_in
+from annotation.simulation.experts import add_simulated_experts
+from annotation.tables.decisions import Ranking, Submission
+from annotation.tables.models import Assignment, Base, Campaign, User
 from annotation.web.app import Settings, create_app
 from corpus.importing import import_files
 from corpus.records import Message, ModelOutput, Prompt

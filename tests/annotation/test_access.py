@@ -11,12 +11,12 @@ from fastapi.testclient import TestClient
 from sqlalchemy import delete, select
 
 from annotation.adjudication import versions_of
-from annotation.auth import csrf_token, hash_password, log_in
-from annotation.base import now
-from annotation.invitations import invite
-from annotation.keys import make_key
-from annotation.models import ApiKey, Assignment, Campaign, Job, Task, User
+from annotation.identity.auth import csrf_token, hash_password, log_in
+from annotation.identity.invitations import invite
+from annotation.identity.keys import make_key
 from annotation.ranking import Decision, submit
+from annotation.tables.base import now
+from annotation.tables.models import ApiKey, Assignment, Campaign, Job, Task, User
 from annotation.web import access
 from annotation.web.access import NOBODY, RULES, SCOPES
 from annotation.web.app import Settings, create_app, routes

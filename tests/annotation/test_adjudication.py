@@ -6,8 +6,8 @@ from sqlalchemy import select
 from annotation.adjudication import adjudicate, take_back, versions_of
 from annotation.errors import RefusedError
 from annotation.judgements import judged_tasks
-from annotation.models import Campaign, Task
-from annotation.simulation import simulate
+from annotation.simulation.experts import simulate
+from annotation.tables.models import Campaign, Task
 
 
 def test_a_decision_is_versioned_and_the_rankings_stay(database, made):

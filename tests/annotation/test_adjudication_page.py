@@ -9,9 +9,9 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from annotation.adjudication import adjudicate, versions_of
-from annotation.decisions import Ranking
-from annotation.models import Assignment, Task, User
 from annotation.ranking import Decision, submit
+from annotation.tables.decisions import Ranking
+from annotation.tables.models import Assignment, Task, User
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.alike import LIGHT, THRESHOLD, alike, merge, normal
-from annotation.selfnaming import names_model
+from annotation.campaigns.alike import LIGHT, THRESHOLD, alike, merge, normal
+from annotation.campaigns.selfnaming import names_model
 
 BASE = (
     "建议您多休息，多喝水，体温超过38.5度时口服布洛芬，每次0.3克，每日不超过四次，"

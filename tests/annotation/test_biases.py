@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from annotation.biases import (
+from annotation.agreement.biases import (
     FEWEST_RANKINGS,
     PositionBias,
     by_place,
@@ -20,9 +20,9 @@ from annotation.biases import (
     modified_z,
     position_bias,
 )
-from annotation.gaps import Gap
-from annotation.measures import MISSING
-from annotation.reliability import against_gold, against_others
+from annotation.agreement.gaps import Gap
+from annotation.agreement.measures import MISSING
+from annotation.agreement.reliability import against_gold, against_others
 
 
 def rankings(rng, count, answers=4, pull=0.0):

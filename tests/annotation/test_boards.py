@@ -10,22 +10,22 @@ import pytest
 from scipy import stats
 from sqlalchemy import select, text, update
 
-from annotation.agreement import agreement
-from annotation.ballots import Ballots, followed
-from annotation.base import now
-from annotation.boards import campaign_board, experts_board, stamp
-from annotation.consensus import level_of
+from annotation.agreement.agreement import agreement
+from annotation.agreement.ballots import Ballots, followed
+from annotation.agreement.boards import campaign_board, experts_board, stamp
+from annotation.agreement.disputes import disputes
+from annotation.agreement.intervals import Share
+from annotation.agreement.live import Live
+from annotation.campaigns.gold import Gold
 from annotation.database import Database
-from annotation.decisions import GoldOrder
-from annotation.disputes import disputes
-from annotation.gold import Gold
-from annotation.intervals import Share
 from annotation.judgements import judged_tasks
-from annotation.live import Live
-from annotation.models import Answer, Assignment, Campaign, Task, User
 from annotation.ranking import Decision, submit
-from annotation.simulation import simulate
+from annotation.simulation.experts import simulate
 from annotation.status import status_lines
+from annotation.tables.base import now
+from annotation.tables.decisions import GoldOrder
+from annotation.tables.models import Answer, Assignment, Campaign, Task, User
+from annotation.tiers import level_of
 
 
 def gold_of(made, count):

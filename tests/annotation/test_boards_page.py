@@ -14,12 +14,12 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
 
-from annotation.agreement import agreement
-from annotation.base import now
-from annotation.gold import Gold
-from annotation.models import Assignment, Campaign, Job, User
+from annotation.agreement.agreement import agreement
+from annotation.campaigns.gold import Gold
 from annotation.ranking import Decision, submit
-from annotation.simulation import simulate
+from annotation.simulation.experts import simulate
+from annotation.tables.base import now
+from annotation.tables.models import Assignment, Campaign, Job, User
 
 
 @pytest.fixture

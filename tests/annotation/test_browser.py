@@ -12,12 +12,12 @@ import uvicorn
 from playwright.sync_api import expect
 from sqlalchemy import select
 
-from annotation.auth import hash_password
-from annotation.campaigns import create_campaign
-from annotation.decisions import Ranking
-from annotation.exports import export
-from annotation.models import Assignment
-from annotation.simulation import simulate
+from annotation.campaigns.campaigns import create_campaign
+from annotation.identity.auth import hash_password
+from annotation.releases.exports import export
+from annotation.simulation.experts import simulate
+from annotation.tables.decisions import Ranking
+from annotation.tables.models import Assignment
 from annotation.web.app import Settings, create_app
 from corpus.records import Message, Prompt, RankedPrompt
 from foundation.jsonl import read_records
@@ -132,7 +132,7 @@ def test_an_expert_ranks_by_keys_and_by_buttons(chromium, service, tmp_path):
         assert stored(database, second) == [[[ids[1]], [ids[0]], [ids[3]], [ids[2]]]]
 
     with database.read() as session:
-        from annotation.campaigns import find_campaign
+        from annotation.campaigns.campaigns import find_campaign
 
         release = export(session, find_campaign(session, "试验"), tmp_path / "release", seed=0)
     assert (release.judgements, release.simulated_judgements) == (2, 0)

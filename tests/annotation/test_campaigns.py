@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from annotation.assignments import shuffled
-from annotation.campaigns import create_campaign, find_campaign, sizes
-from annotation.drafts import draft_tasks
+from annotation.campaigns.assignments import shuffled
+from annotation.campaigns.campaigns import create_campaign, find_campaign, sizes
+from annotation.campaigns.drafts import draft_tasks
+from annotation.campaigns.pairing import pair_up
 from annotation.errors import RefusedError
-from annotation.models import Answer, Assignment, Task
-from annotation.pairing import pair_up
-from annotation.simulation import add_simulated_experts
+from annotation.simulation.experts import add_simulated_experts
+from annotation.tables.models import Answer, Assignment, Task
 from corpus.records import Message, ModelOutput
 
 

@@ -16,10 +16,10 @@ import pytest
 import typer
 from sqlalchemy import text
 
+from annotation.campaigns.guideline import default_guideline
 from annotation.cli import add_commands
 from annotation.database import Database, newest_revision, upgrade
-from annotation.guideline import default_guideline
-from annotation.invitations import accept
+from annotation.identity.invitations import accept
 from corpus.records import RankedPrompt
 from foundation.cli import run
 from foundation.jsonl import read_records, write_records

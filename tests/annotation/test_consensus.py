@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.consensus import consensus, count_votes, level_of
+from annotation.consensus.ranked_pairs import consensus, count_votes
+from annotation.tiers import level_of
 from corpus.records import Tiers
 
 A, B, C, D = "abcd"

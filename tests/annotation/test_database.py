@@ -11,7 +11,7 @@ from annotation.database import (
     open_database,
     parse_url,
 )
-from annotation.models import AuditEntry, Job, User
+from annotation.tables.models import AuditEntry, Job, User
 from foundation.errors import ZhongjingError
 
 

@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from annotation.adjudication import adjudicate
-from annotation.consensus import consensus, count_votes, level_of
+from annotation.consensus.ranked_pairs import consensus, count_votes
 from annotation.database import Database
 from annotation.errors import InvalidError
-from annotation.exports import export, split_dialogues
-from annotation.forms import ordered_pairs, pairs_of
-from annotation.models import Assignment, Task
-from annotation.orders import RELEASED
+from annotation.jobs.orders import RELEASED
 from annotation.ranking import Decision, submit
-from annotation.simulation import simulate
+from annotation.releases.exports import export, split_dialogues
+from annotation.releases.forms import ordered_pairs, pairs_of
+from annotation.simulation.experts import simulate
+from annotation.tables.models import Assignment, Task
+from annotation.tiers import level_of
 from corpus.records import Judgement, Message, Preference, RankedPrompt, Response, make_id
 from foundation.errors import ZhongjingError
 from foundation.jsonl import read_records
@@ -72,8 +73,8 @@ def test_every_pair_stands_on_a_majority(database, made, tmp_path):
 def test_a_prompt_and_a_dialogue_stand_on_one_side(database, made, tmp_path):
     prompts = made.prompts(20, per_dialogue=2)
     with database.write() as session:
-        from annotation.campaigns import create_campaign
-        from annotation.simulation import experts_chosen
+        from annotation.campaigns.campaigns import create_campaign
+        from annotation.simulation.experts import experts_chosen
 
         names = experts_chosen(session, "simulated")
         outputs = made.outputs(prompts)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from annotation.exports import export
-from annotation.simulation import simulate
+from annotation.releases.exports import export
+from annotation.simulation.experts import simulate
 
 TEMPLATE = (
     "{% for message in messages %}<s>{{ message['role'] }}:{{ message['content'] }}</s>{% endfor %}"

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from annotation.database import Database
-from annotation.decisions import Queue, Submission
 from annotation.errors import ConflictError, InvalidError
 from annotation.foreign import argilla, label_studio_json
 from annotation.foreign.importing import Terms, import_rankings
 from annotation.foreign.label_tool import read_table, undone
 from annotation.judgements import judged_tasks
-from annotation.models import Assignment
 from annotation.ranking import Decision, submit
-from annotation.simulation import add_simulated_experts
+from annotation.simulation.experts import add_simulated_experts
+from annotation.tables.decisions import Queue, Submission
+from annotation.tables.models import Assignment
 from foundation.errors import ZhongjingError
 
 LI = "李医生"
@@ -478,12 +478,12 @@ def test_other_files_are_no_rankings(quick, campaign, tmp_path):
 
 
 def test_a_closed_campaign_takes_nothing(quick, campaign, tmp_path):
-    from annotation.campaigns import close_campaign
+    from annotation.campaigns.campaigns import close_campaign
 
     with quick.write() as session:
         close_campaign(session, session.merge(campaign))
     path = written(tmp_path / "a.json", [argilla_record("p-00", ORDER)])
     with pytest.raises(ConflictError, match="closed"), quick.write() as session:
-        from annotation.campaigns import find_campaign
+        from annotation.campaigns.campaigns import find_campaign
 
         import_rankings(session, find_campaign(session), [path], TERMS)

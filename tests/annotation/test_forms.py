@@ -11,17 +11,17 @@ import pytest
 from sqlalchemy import select, update
 
 from annotation.adjudication import adjudicate
-from annotation.consents import state_consent
+from annotation.campaigns.guideline import default_guideline, priority_of, read_guideline
 from annotation.database import Database
-from annotation.decisions import Ranking, Submission
 from annotation.errors import InvalidError, NotFoundError
-from annotation.exports import export
-from annotation.forms import pairs_of, unpaired_of
-from annotation.guideline import default_guideline, priority_of, read_guideline
-from annotation.models import Assignment, Campaign
-from annotation.people import alter_user
+from annotation.identity.consents import state_consent
+from annotation.identity.people import alter_user
 from annotation.ranking import Decision, submit
-from annotation.simulation import simulate
+from annotation.releases.exports import export
+from annotation.releases.forms import pairs_of, unpaired_of
+from annotation.simulation.experts import simulate
+from annotation.tables.decisions import Ranking, Submission
+from annotation.tables.models import Assignment, Campaign
 from corpus.records import Consensus, Message, RankedPrompt, Response
 from foundation.jsonl import read_records
 

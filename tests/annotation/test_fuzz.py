@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from sqlalchemy import select
 
-from annotation.auth import csrf_token, log_in
-from annotation.data_folder import DataFolder
-from annotation.jobs import submit
-from annotation.models import User
-from annotation.orders import Export
+from annotation.identity.auth import csrf_token, log_in
+from annotation.jobs.data_folder import DataFolder
+from annotation.jobs.leases import submit
+from annotation.jobs.orders import Export
+from annotation.tables.models import User
 from annotation.web.access import NOBODY, RULES
 from annotation.web.app import Settings, create_app
 from foundation.jsonl import write_records

@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from annotation.assignments import Place, in_order
-from annotation.campaigns import create_campaign, probes_in, sizes
-from annotation.decisions import GoldOrder, Queue, Repeat
-from annotation.drafts import draft_tasks
+from annotation.campaigns.assignments import Place, in_order
+from annotation.campaigns.campaigns import create_campaign, probes_in, sizes
+from annotation.campaigns.drafts import draft_tasks
+from annotation.campaigns.gold import read_gold
 from annotation.errors import InvalidError
-from annotation.exports import export
-from annotation.gold import read_gold
 from annotation.judgements import judged_tasks
-from annotation.models import Assignment, Task
-from annotation.simulation import add_simulated_experts, simulate
+from annotation.releases.exports import export
+from annotation.simulation.experts import add_simulated_experts, simulate
+from annotation.tables.decisions import GoldOrder, Queue, Repeat
+from annotation.tables.models import Assignment, Task
 from corpus.records import Message, Preference, RankedPrompt
 from foundation.jsonl import read_records
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from annotation.intervals import chi2_tail, clustered_share, holm, normal_tail, t_quantile, wilson
+from annotation.agreement.intervals import chi2_tail, clustered_share, holm, normal_tail, t_quantile, wilson
 
 
 @settings(deadline=None)

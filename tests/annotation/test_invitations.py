@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from annotation import auth
 from annotation.errors import ConflictError, InvalidError, NotFoundError
-from annotation.invitations import accept, invitations, invite, open_invitation, revoke_invitation
-from annotation.keys import key_of, keys_of, make_key, revoke_key
-from annotation.models import ApiKey, AuditEntry, Invitation, User
-from annotation.people import alter_user, audit_log, people
+from annotation.identity import auth
+from annotation.identity.invitations import accept, invitations, invite, open_invitation, revoke_invitation
+from annotation.identity.keys import key_of, keys_of, make_key, revoke_key
+from annotation.identity.people import alter_user, audit_log, people
+from annotation.tables.models import ApiKey, AuditEntry, Invitation, User
 
 PASSWORD = "a long enough password"
 SCOPES = ("jobs:read", "jobs:write")

@@ -7,12 +7,10 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import select
 
-from annotation import worker
-from annotation.base import now
-from annotation.data_folder import DataFolder
 from annotation.errors import ConflictError, InvalidError, NotFoundError
-from annotation.exports import export
-from annotation.jobs import (
+from annotation.jobs import worker
+from annotation.jobs.data_folder import DataFolder
+from annotation.jobs.leases import (
     MOST_ATTEMPTS,
     cancel,
     claim,
@@ -27,9 +25,11 @@ from annotation.jobs import (
     stop,
     submit,
 )
-from annotation.models import AuditEntry, Job
-from annotation.orders import RELEASED, Build, Deduplicate, Export, Import, Match
-from annotation.simulation import simulate
+from annotation.jobs.orders import RELEASED, Build, Deduplicate, Export, Import, Match
+from annotation.releases.exports import export
+from annotation.simulation.experts import simulate
+from annotation.tables.base import now
+from annotation.tables.models import AuditEntry, Job
 from foundation.jsonl import write_records
 from foundation.manifest import read_manifest
 from kg.build import build_graph

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from annotation.agreement import compare_experts
-from annotation.certainty import certainty, chance_of_majority
-from annotation.disputes import tied_majorities
-from annotation.gaps import SENTENCES, Gap, gap_in
-from annotation.measures import (
+from annotation.agreement.agreement import compare_experts
+from annotation.agreement.certainty import certainty, chance_of_majority
+from annotation.agreement.disputes import tied_majorities
+from annotation.agreement.gaps import SENTENCES, Gap, gap_in
+from annotation.agreement.measures import (
     MISSING,
     alike_and_opposite,
     kendall_w,

@@ -11,12 +11,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, optimize
 
-from annotation.choices import choices_of
-from annotation.consensus import carried, combined, consensus, count_votes, level_of, ordered_by
+from annotation.consensus.choices import choices_of
+from annotation.consensus.methods import borda, chosen_method, consensuses, credible
+from annotation.consensus.plackett_luce import DISCRIMINATION, Parameters, abilities, fit, reliability
+from annotation.consensus.ranked_pairs import carried, combined, consensus, count_votes, ordered_by
 from annotation.errors import InvalidError
-from annotation.methods import borda, chosen_method, consensuses, credible
-from annotation.plackett_luce import DISCRIMINATION, Parameters, abilities, fit, reliability
-from annotation.simulation import noise_for, noisy_tiers
+from annotation.simulation.experts import noise_for, noisy_tiers
+from annotation.tiers import level_of
 
 A, B, C, D = "abcd"
 

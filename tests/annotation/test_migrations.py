@@ -18,8 +18,8 @@ from sqlalchemy.exc import DBAPIError
 
 import annotation
 from annotation.database import Database, current_revision, downgrade, newest_revision, upgrade
-from annotation.drift import differences
-from annotation.models import Base
+from annotation.tables.drift import differences
+from annotation.tables.models import Base
 
 FIRST = "0001"
 START = datetime(2026, 1, 1, tzinfo=UTC)

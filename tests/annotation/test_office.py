@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import expect
 
-from annotation import worker
-from annotation.auth import hash_password
+from annotation.identity.auth import hash_password
+from annotation.jobs import worker
 from annotation.web.app import Settings, create_app
 from foundation.jsonl import write_records
 

@@ -19,10 +19,10 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 from sqlalchemy import select
 
-from annotation.auth import log_in
-from annotation.invitations import invite
-from annotation.models import AuditEntry, Identity, User
-from annotation.oidc import Provider, provider_from_environment
+from annotation.identity.auth import log_in
+from annotation.identity.invitations import invite
+from annotation.identity.oidc import Provider, provider_from_environment
+from annotation.tables.models import AuditEntry, Identity, User
 from annotation.web.app import Settings, create_app
 from foundation.errors import ZhongjingError
 

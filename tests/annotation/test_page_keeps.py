@@ -8,10 +8,10 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
 
-from annotation.campaigns import close_campaign, find_campaign
+from annotation.campaigns.campaigns import close_campaign, find_campaign
 from annotation.judgements import judged_tasks
-from annotation.models import Assignment
 from annotation.queue import progress_of
+from annotation.tables.models import Assignment
 
 SAY = "#message"
 

@@ -10,10 +10,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from sqlalchemy import select
 
-from annotation.decisions import GoldOrder, Repeat
-from annotation.drafts import draft_tasks
-from annotation.gold import Gold
-from annotation.models import Assignment, Task
+from annotation.campaigns.drafts import draft_tasks
+from annotation.campaigns.gold import Gold
+from annotation.tables.decisions import GoldOrder, Repeat
+from annotation.tables.models import Assignment, Task
 
 WIDTHS = {1440: 900, 820: 1180, 390: 844}
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]

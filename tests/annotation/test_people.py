@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from annotation import auth
 from annotation.errors import RefusedError
-from annotation.models import Login, LoginFailure, User
-from annotation.people import add_user
-from annotation.simulation import add_simulated_experts
+from annotation.identity import auth
+from annotation.identity.people import add_user
+from annotation.simulation.experts import add_simulated_experts
+from annotation.tables.models import Login, LoginFailure, User
 
 PASSWORD = "a long enough password"
 

@@ -8,9 +8,9 @@ from itertools import combinations
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from annotation.auth import log_in
-from annotation.exports import export
-from annotation.models import Assignment, Task
+from annotation.identity.auth import log_in
+from annotation.releases.exports import export
+from annotation.tables.models import Assignment, Task
 from annotation.web.app import Settings, create_app
 from corpus.records import Preference, RankedPrompt
 from foundation.jsonl import read_records

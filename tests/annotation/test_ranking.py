@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from annotation.campaigns import close_campaign, find_campaign
-from annotation.decisions import Queue, Ranking, Submission
+from annotation.campaigns.campaigns import close_campaign, find_campaign
 from annotation.errors import ConflictError, InvalidError, NotFoundError
 from annotation.judgements import judged_tasks
-from annotation.models import Assignment, Campaign, Task
 from annotation.ranking import Decision
 from annotation.ranking import submit as store
+from annotation.tables.decisions import Queue, Ranking, Submission
+from annotation.tables.models import Assignment, Campaign, Task
 
 
 def weak_orders(items):

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from annotation import worker
-from annotation.keys import make_key
-from annotation.models import Campaign
-from annotation.simulation import simulate
+from annotation.identity.keys import make_key
+from annotation.jobs import worker
+from annotation.simulation.experts import simulate
+from annotation.tables.models import Campaign
 from annotation.web.access import SCOPES
 from annotation.web.app import Settings, create_app
 from foundation.jsonl import write_records

@@ -8,18 +8,18 @@ from itertools import product
 import pytest
 from sqlalchemy import func, select
 
-from annotation.campaigns import create_campaign
+from annotation.campaigns.campaigns import create_campaign
+from annotation.campaigns.gold import Gold
+from annotation.campaigns.settling import PRIOR, UNSETTLED, change, uncertainty
 from annotation.database import Database
-from annotation.decisions import GoldOrder, Queue, Repeat
 from annotation.errors import InvalidError
-from annotation.gold import Gold
+from annotation.identity.people import alter_user
 from annotation.judgements import judged_tasks
-from annotation.models import Answer, Assignment, User
-from annotation.people import alter_user
 from annotation.queue import next_assignment, progress_of
 from annotation.ranking import Decision, submit
-from annotation.settling import PRIOR, UNSETTLED, change, uncertainty
-from annotation.simulation import simulate
+from annotation.simulation.experts import simulate
+from annotation.tables.decisions import GoldOrder, Queue, Repeat
+from annotation.tables.models import Answer, Assignment, User
 
 A, B = "ab"
 FIRST, TIE, SECOND = [[A], [B]], [[A, B]], [[B], [A]]

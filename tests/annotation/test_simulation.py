@@ -5,16 +5,23 @@ import random
 import pytest
 from sqlalchemy import select
 
-from annotation.agreement import agreement
-from annotation.ballots import followed
-from annotation.disputes import disputes
+from annotation.agreement.agreement import agreement
+from annotation.agreement.ballots import followed
+from annotation.agreement.disputes import disputes
+from annotation.agreement.measures import alike_and_opposite, panel_of, signs
 from annotation.errors import InvalidError
 from annotation.judgements import judged_tasks
-from annotation.measures import alike_and_opposite, panel_of, signs
-from annotation.models import User
-from annotation.quality import apparent_quality
-from annotation.simulated_senior import settle_disputes
-from annotation.simulation import RELIABILITIES, add_simulated_experts, experts_chosen, noise_for, noisy_tiers, simulate
+from annotation.simulation.experts import (
+    RELIABILITIES,
+    add_simulated_experts,
+    experts_chosen,
+    noise_for,
+    noisy_tiers,
+    simulate,
+)
+from annotation.simulation.quality import apparent_quality
+from annotation.simulation.senior import settle_disputes
+from annotation.tables.models import User
 
 
 def run(database, made, *, prompts=40, seed=3, name="试验", truth=True):

@@ -10,18 +10,18 @@ import pytest
 from sqlalchemy import select
 
 from annotation.adjudication import adjudicate, take_back
-from annotation.ballots import followed
-from annotation.campaigns import find_campaign
+from annotation.agreement.ballots import followed
+from annotation.agreement.disputes import disputes
+from annotation.campaigns.campaigns import find_campaign
 from annotation.cases import open_case
-from annotation.consensus import count_votes
-from annotation.consents import state_consent
+from annotation.consensus.ranked_pairs import count_votes
 from annotation.database import Database
-from annotation.disputes import disputes
 from annotation.errors import InvalidError
-from annotation.exports import export
-from annotation.forms import pairs_of
-from annotation.models import Assignment, Task, User
+from annotation.identity.consents import state_consent
 from annotation.ranking import Decision, submit
+from annotation.releases.exports import export
+from annotation.releases.forms import pairs_of
+from annotation.tables.models import Assignment, Task, User
 from corpus.records import Preference, RankedPrompt
 from foundation.jsonl import read_records
 

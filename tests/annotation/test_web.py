@@ -6,11 +6,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from annotation.auth import hash_password
-from annotation.auth import log_in as start_login
-from annotation.decisions import Ranking
-from annotation.models import Assignment, AuditEntry, User
-from annotation.simulation import add_simulated_experts, simulate
+from annotation.identity.auth import hash_password
+from annotation.identity.auth import log_in as start_login
+from annotation.simulation.experts import add_simulated_experts, simulate
+from annotation.tables.decisions import Ranking
+from annotation.tables.models import Assignment, AuditEntry, User
 from annotation.web.app import Settings, create_app
 from annotation.web.pages import own_path
 from annotation.web.texts import LANGUAGES, TEXTS, text
@@ -304,12 +304,12 @@ def test_status_says_simulated(world):
 
 
 def test_our_own_fault_is_a_friendly_page_without_details(world, monkeypatch):
-    import annotation.boards
+    import annotation.agreement.boards
 
     def fail(*_args, **_options):
         raise RuntimeError("patient's words")
 
-    monkeypatch.setattr(annotation.boards, "summarise", fail)
+    monkeypatch.setattr(annotation.agreement.boards, "summarise", fail)
     browser = TestClient(world, raise_server_exceptions=False)
     log_in(browser, "赵")
     response = browser.get("/status")

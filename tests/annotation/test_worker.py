@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from annotation.data_folder import DataFolder
-from annotation.jobs import cancel, find_job, lines_of, retry, submit
-from annotation.models import Job, JobLine
-from annotation.orders import Import
+from annotation.jobs.data_folder import DataFolder
+from annotation.jobs.leases import cancel, find_job, lines_of, retry, submit
+from annotation.jobs.orders import Import
+from annotation.tables.models import Job, JobLine
 from foundation.jsonl import write_records
 from foundation.manifest import read_manifest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from annotation.append_only import drop_refusal, forbid_changes
+from annotation.tables.append_only import drop_refusal, forbid_changes
 
 revision = "0002"
 down_revision = "0001"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 from alembic import op
 
-from annotation.append_only import forbid_changes, forbid_replacing
+from annotation.tables.append_only import forbid_changes, forbid_replacing
 
 revision = "0004"
 down_revision = "0003"

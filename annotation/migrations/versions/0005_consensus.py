@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from annotation.append_only import drop_refusal, forbid_changes, forbid_replacing
+from annotation.tables.append_only import drop_refusal, forbid_changes, forbid_replacing
 
 revision = "0005"
 down_revision = "0004"

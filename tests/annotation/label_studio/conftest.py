@@ -12,15 +12,15 @@ import pytest
 from sqlalchemy import select
 
 from annotation.database import Database
-from annotation.decisions import Submission
 from annotation.label_studio.client import Client
 from annotation.label_studio.connection import connect, current_server, enrol
 from annotation.label_studio.local import LocalServer
 from annotation.label_studio.pull import Pulled, pull
 from annotation.label_studio.push import Pushed, push
-from annotation.label_studio.tables import Project, Sighting
-from annotation.models import Assignment, User
 from annotation.ranking import Ranking
+from annotation.tables.decisions import Submission
+from annotation.tables.label_studio import Project, Sighting
+from annotation.tables.models import Assignment, User
 
 PASSWORD = "a long enough password"
 NUMBERS = count(1)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 
-from annotation.decisions import DIMENSIONS
 from annotation.label_studio.answers import FaultError, decision_of
 from annotation.label_studio.checks import REASONS, seen
 from annotation.label_studio.connection import recognise
@@ -19,9 +18,10 @@ from annotation.label_studio.interface import WORDS, ranking_config
 from annotation.label_studio.rankings import use_ranking
 from annotation.label_studio.review_interface import LABELS, review_config
 from annotation.label_studio.sightings import look, newest, note_deletions, present
-from annotation.label_studio.tables import Account, Project, PushedTask, Server, Sighting
-from annotation.models import Assignment
 from annotation.ranking import Ranking
+from annotation.tables.decisions import DIMENSIONS
+from annotation.tables.label_studio import Account, Project, PushedTask, Server, Sighting
+from annotation.tables.models import Assignment
 
 SHOWN = ["a1", "b2", "c3", "d4"]
 JSON = st.recursive(

@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 
 import foundation.cli
 import zhongjing
-from annotation.auth import log_in
 from annotation.database import Database
+from annotation.identity.auth import log_in
 from annotation.label_studio import local
 from annotation.label_studio.client import Client
 from annotation.label_studio.credentials import load

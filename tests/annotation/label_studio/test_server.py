@@ -12,15 +12,15 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from annotation.campaigns import close_campaign, find_campaign
-from annotation.exports import export
+from annotation.campaigns.campaigns import close_campaign, find_campaign
 from annotation.label_studio.client import Client, LabelStudioError, open_with
 from annotation.label_studio.connection import connect
 from annotation.label_studio.hooks import hint
 from annotation.label_studio.pull import hinted, look_at, watch
-from annotation.label_studio.tables import Project, Sighting
-from annotation.models import Assignment
 from annotation.ranking import Decision, submit
+from annotation.releases.exports import export
+from annotation.tables.label_studio import Project, Sighting
+from annotation.tables.models import Assignment
 from annotation.web.app import Settings, create_app
 from corpus.records import RankedPrompt
 from foundation.jsonl import read_records

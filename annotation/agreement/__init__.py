@@ -1,0 +1,1 @@
+"""How far experts agree and can be relied on, and which prompts they dispute."""

@@ -1,0 +1,1 @@
+"""From several rankings to one: ranked pairs, Borda, Plackett-Luce."""

@@ -1,0 +1,1 @@
+"""Long work: asked for, leased, done in a process of its own."""

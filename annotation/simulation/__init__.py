@@ -1,0 +1,1 @@
+"""Simulated experts and seniors, to try the road out; they are no clinicians."""

@@ -1,0 +1,1 @@
+"""The database's tables, what must always hold of them, and whether the migrations make the same."""
