@@ -17,6 +17,7 @@ from kg.aliases import directed, settle
 from kg.gather import Gathering
 from kg.readers import read_triples
 from kg.readers.aliases import Alias, read_aliases
+from kg.readers.nodes import Nodes
 from kg.readers.statements import Origin
 from kg.records import Triple
 from kg.relations import SYNONYM, resolve
@@ -121,10 +122,10 @@ def _gather(
     files: Sequence[Path], names: Sequence[str], form: str | None, gathering: Gathering, rejects: Rejects
 ) -> list[Alias]:
     """Read every file into `gathering`; the synonyms among the statements are aliases and come back."""
-    synonyms = []
+    synonyms, nodes = [], Nodes()
     with progress("reading the graph") as bar:
         for path, name in zip(files, names, strict=True):
-            for number, item in enumerate(_statements(path, name, form), start=1):
+            for number, item in enumerate(_statements(path, name, form, nodes), start=1):
                 if isinstance(item, Reject):
                     rejects.add(item)
                 elif resolve(item.relation).relation.name == SYNONYM:
@@ -136,11 +137,11 @@ def _gather(
     return synonyms
 
 
-def _statements(path: Path, name: str, form: str | None) -> Iterator[Triple | Reject]:
+def _statements(path: Path, name: str, form: str | None, nodes: Nodes) -> Iterator[Triple | Reject]:
     if path.is_dir():
         yield Origin(name).reject("folder", "a folder, not a file: name the files in it")
     else:
-        yield from read_triples(path, form, name=name)
+        yield from read_triples(path, form, name=name, nodes=nodes)
 
 
 def _synonym(triple: Triple) -> Alias:
@@ -169,5 +170,6 @@ def _nothing_read(files: Sequence[Path], rejects: Rejects) -> ZhongjingError:
     return ZhongjingError(
         f"no triple could be read: {first.detail}{more}",
         where=f"{first.file}:{first.line}",
-        hint="CSV or TSV of head,relation,tail; JSON of CMeKG, nested, spo_list or QASystemOnMedicalKG form",
+        hint="what is read: tables of head, relation, tail; JSON of CMeKG, nested, spo_list or QASystemOnMedicalKG form;"
+        " exports of nodes and relationships; N-Triples (docs/graph.md)",
     )

@@ -34,7 +34,9 @@ def build(
     aliases: Annotated[Path | None, typer.Option("--aliases", metavar="FILE", help="JSON {alias: canonical}.")] = None,
     format_: Annotated[
         str | None,
-        typer.Option("--format", help="csv, tsv, cmekg, nested, spo or qasystem; found by content if left out."),
+        typer.Option(
+            "--format", help="csv, tsv, cmekg, nested, spo, qasystem or ntriples; found by content if left out."
+        ),
     ] = None,
 ) -> None:
     """Build a graph folder from files; what cannot be read is listed in KG/rejects.jsonl.

@@ -5,6 +5,7 @@ A document is read item by item, so that each statement has its line and a fault
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -24,6 +25,7 @@ from kg.records import Triple
 Span = tuple[str | None, int, int]
 
 _LOOSE = json.JSONDecoder(strict=False)
+_PRINTED = ("{'", "['", "('", "[{'", "[('", "[['")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SAMPLE = 20
 _CUT_SHORT = 2
@@ -77,10 +79,10 @@ def read_items(path: Path, encoding: str, origin: Origin) -> Iterator[Item | Rej
 
 def _is_lines(filled: Sequence[str]) -> bool:
     """Whether most of the first lines are a value each; a single line is, where it is one record."""
-    whole = sum(line.startswith("{") and line.endswith("}") for line in filled)
-    whole += sum(line.startswith("[") and line.endswith("]") for line in filled)
+    ends = [(line[0], line.rstrip(",")[-1:]) for line in filled]
+    whole = sum(pair in (("{", "}"), ("[", "]"), ("(", ")")) for pair in ends)
     if len(filled) == 1:
-        return whole == 1 and _RECORD.match(filled[0]) is not None
+        return whole == 1 and (filled[0].startswith(_PRINTED) or _RECORD.match(filled[0]) is not None)
     cut_short = len(filled) == _CUT_SHORT and filled[0].endswith("}") and filled[-1].startswith("{")
     return 2 * whole > len(filled) or cut_short
 
@@ -90,14 +92,25 @@ def _line_items(lines: Iterable[Line], origin: Origin) -> Iterator[Item | Reject
         if isinstance(line, UnicodeDecodeError):
             yield origin.reject("bad_encoding", "this line does not decode", number)
         elif line.strip():
-            yield _strict(None, line, number, origin)
+            yield _strict(None, line.rstrip().rstrip(","), number, origin)
 
 
 def _strict(key: str | None, text: str, line: int, origin: Origin) -> Item | Reject:
     try:
         return Item(key, parse_json(text), line)
     except BadJsonError as error:
-        return origin.reject("bad_json", str(error), line)
+        literal = _literal(text)
+        return origin.reject("bad_json", str(error), line) if literal is None else Item(key, literal, line)
+
+
+def _literal(text: str) -> Any:
+    """What Python printed instead of JSON (`{'肺炎': …}`, `('肺炎', …)`); None where it is no such thing."""
+    if not text.startswith(_PRINTED):
+        return None
+    try:
+        return json.loads(json.dumps(ast.literal_eval(text)))
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return None
 
 
 def _document_items(lines: Sequence[Line], origin: Origin) -> Iterator[Item | Reject]:

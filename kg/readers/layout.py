@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from kg.readers.nodes import is_id, space_of
 from kg.readers.roles import ENDS, places_of
 from kg.relations import is_known, type_of
 
@@ -19,7 +20,8 @@ _HEADER_ENDS = ("名", "名称", "实体", "关系", "类型", "项", "项目", 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """Column numbers from 0. `header` where the first row names the columns.
 
-    `said` are the types that the header itself gives the ends, where it says 疾病 and 症状 for them.
+    `said` are the types that the header itself gives the ends, where it says 疾病 and 症状, `spaces` the spaces
+    of their ids, None where they are names. `marked` where every end carries its type: 肺炎|疾病.
     """
 
     columns: int = _THREE
@@ -30,6 +32,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     object_type: int | None = None
     header: bool = False
     said: tuple[str | None, str | None] = (None, None)
+    spaces: tuple[str | None, str | None] = (None, None)
+    marked: bool = False
 
 
 def layout_of(rows: Sequence[list[str]]) -> Layout:
@@ -39,14 +43,24 @@ def layout_of(rows: Sequence[list[str]]) -> Layout:
         return Layout()
     width = max(widths, key=lambda one: (widths.count(one), -one))
     even = [row for row in rows if len(row) == width]
-    named = _named(even[0])
-    if named:
-        return named
-    below = even[1:]
-    shown = _shown(below or even)
-    if not below or not _is_heading(even[0], below, shown):
-        return _shown(even)
-    return msgspec.structs.replace(shown, header=True, said=_said(even[0], shown.subject, shown.object))
+    layout = _named(even[0]) or _read_off(even)
+    ends = [row[place] for row in even[layout.header :] for place in (layout.subject, layout.object)]
+    return msgspec.structs.replace(layout, marked=bool(ends) and all(map(parted, ends)))
+
+
+def parted(cell: str) -> tuple[str, str] | None:
+    """The name and the type in `name|type`, None where a cell is nothing like it."""
+    name, _, kind = cell.rpartition("|")
+    return (name, kind.strip()) if name and type_of(kind) else None
+
+
+def _read_off(rows: Sequence[list[str]]) -> Layout:
+    """The layout that the contents show, with a header in words that nobody foresaw or with none."""
+    below = rows[1:]
+    shown = _shown(below or rows)
+    if not below or not _is_heading(rows[0], below, shown):
+        return _shown(rows)
+    return msgspec.structs.replace(shown, header=True, said=_said(rows[0], shown.subject, shown.object))
 
 
 def _named(cells: Sequence[str]) -> Layout | None:
@@ -59,7 +73,18 @@ def _named(cells: Sequence[str]) -> Layout | None:
     if not complete or is_known(cells[found.get("relation", 1)]):
         return None
     found.update(zip(missing, free, strict=False))
-    return Layout(columns=len(cells), header=True, said=_said(cells, found["subject"], found["object"]), **found)
+    subject, target = cells[found["subject"]], cells[found["object"]]
+    return Layout(
+        columns=len(cells),
+        header=True,
+        said=_said(cells, found["subject"], found["object"]),
+        spaces=(space_of(subject) if is_id(subject) else None, space_of(target) if is_id(target) else None),
+        subject=found["subject"],
+        relation=found["relation"],
+        object=found["object"],
+        subject_type=found.get("subject_type"),
+        object_type=found.get("object_type"),
+    )
 
 
 def _said(cells: Sequence[str], subject: int, target: int) -> tuple[str | None, str | None]:

@@ -13,6 +13,8 @@ from foundation.text import numbered_lines
 SEPARATORS = (",", "\t", "|", ";", "，", " ")
 SAMPLE = 200
 _MOST_LINES = 20
+_TYPED = 5  # type, name, relation, type, name: names may hold a blank now and then
+_MOST = 0.8
 
 Line = str | UnicodeDecodeError
 Row = list[str] | UnicodeDecodeError | None
@@ -87,7 +89,8 @@ def separator_of(path: Path, encoding: str, least: int) -> str | None:
     lines = [line for line in lines if line.strip()]
     widths = {mark: [len(_cells(line, mark) or ()) for line in lines] for mark in SEPARATORS}
     common = {mark: max((counts.count(width), width) for width in {*counts, 0}) for mark, counts in widths.items()}
-    if common[" "] != (len(lines), least):
-        del common[" "]
-    good = [mark for mark, (_, width) in common.items() if width >= least]
+    count, width = common.pop(" ")
+    good = [mark for mark, (_, columns) in common.items() if columns >= least]
+    if not good and ((count, width) == (len(lines), least) or (width == _TYPED and count > _MOST * len(lines))):
+        return " "
     return max(good, key=lambda mark: (common[mark][0], -SEPARATORS.index(mark)), default=None)

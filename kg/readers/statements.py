@@ -10,6 +10,7 @@ from typing import Any
 
 from foundation.errors import ZhongjingError
 from foundation.rejects import Reject
+from kg.readers.nodes import Node, Nodes
 from kg.records import Triple
 
 MAX_NAME = 1_000
@@ -31,10 +32,17 @@ def damage(faults: list[Reject], origin: Origin) -> Iterator[None]:
 
 
 class Origin:
-    """A file under the name it is recorded by: makes its triples and its rejects."""
+    """A file under the name it is recorded by: makes its triples and its rejects, and knows the nodes read so far."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, nodes: Nodes | None = None) -> None:
         self.file = file
+        self.nodes = Nodes() if nodes is None else nodes
+
+    def node(self, end: Any, space: str = "") -> Node | None:
+        """What stands behind an end that may be an id: its node, or the end itself where it is a name; None where the
+        node is missing."""
+        found = self.nodes.get(end, space)
+        return found or (Node(end, None) if isinstance(end, str) and not end.strip().isdigit() else None)
 
     def reject(self, reason: str, detail: str, line: int = 1) -> Reject:
         """A reject that points into the file."""
@@ -82,8 +90,10 @@ def name_fault(name: str) -> tuple[str, str] | None:
 
 
 def name_in(record: dict[str, Any]) -> str | None:
-    """What a JSON object calls itself."""
-    return next((record[key] for key in NAME_KEYS if isinstance(record.get(key), str)), None)
+    """What a JSON object calls itself, or is called among its properties."""
+    name = next((record[key] for key in NAME_KEYS if isinstance(record.get(key), str)), None)
+    properties = record.get("properties")
+    return name_in(properties) if name is None and isinstance(properties, dict) else name
 
 
 def objects_of(value: Any) -> Iterator[Any]:
