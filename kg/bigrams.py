@@ -19,7 +19,7 @@ from kg.compiling import compilable
 Codes = NDArray[np.uint32]
 Numbers = NDArray[np.int64]
 
-SHORTEST, LONG = 4, 8
+SHORTEST, LONG = 4, 6
 """Characters of the shortest name that is looked for, and of one that may have two slips."""
 COMMON = 2_000
 _MOST, _SHAPES = 1_024, 5
@@ -72,20 +72,19 @@ def rows_of(index: Bigrams, pairs: Numbers) -> tuple[Numbers, Numbers]:
     return np.where(known, index.first[at], 0), np.where(known, index.first[at + 1], 0)
 
 
-def near_names(index: Bigrams, codes: Codes, first: int, last: int, *, compiled: bool = True) -> Numbers:
-    """Where names might stand, misspelt, in ``codes[first:last]``: rows of start, end, name; each may come twice.
+def near_names(index: Bigrams, codes: Codes, *, compiled: bool = True) -> Numbers:
+    """Where names might stand, misspelt, in a text: rows of start, end, name; each may come twice.
 
-    One character is changed, missing or too many; in a name of `LONG` characters or more two may be changed.
+    One character is changed, missing or too many, or two are swapped; in a name of `LONG` characters or more two may
+    be changed.
     """
-    stretch = codes[first:last]
-    begins, ends = rows_of(index, pairs_of(stretch))
+    begins, ends = rows_of(index, pairs_of(codes))
     begins[ends - begins > COMMON] = ends[ends - begins > COMMON]
     propose: Any = _compiled() if compiled else _propose
-    found, count = np.empty((_MOST, 3), dtype=np.int64), _MOST
+    found, count = np.empty((_MOST + len(codes), 3), dtype=np.int64), _MOST + len(codes)
     while count + _SHAPES > len(found):
         found = np.empty((4 * len(found), 3), dtype=np.int64)
-        count = propose(index, stretch, begins, ends, found)
-    found[:count, :2] += first
+        count = propose(index, codes, begins, ends, found)
     return found[:count]
 
 
@@ -133,9 +132,14 @@ def _try_shapes(letters: Codes, text: Codes, start: int, left: int, name: int, f
 
 @compilable
 def _changes(letters: Codes, text: Codes, start: int) -> int:
-    changes = 0
-    for at in range(len(letters)):
-        changes += text[start + at] != letters[at]
+    """How many letters are changed; two neighbours that were swapped count as one."""
+    changes, size, swapped = 0, len(letters), False
+    for at in range(size):
+        if swapped or text[start + at] == letters[at]:
+            swapped = False
+            continue
+        changes += 1
+        swapped = at + 1 < size and text[start + at] == letters[at + 1] and text[start + at + 1] == letters[at]
     return changes
 
 

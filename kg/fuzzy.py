@@ -1,12 +1,11 @@
 """Misspelt names: one slip away from a name, or sounding like it (阿莫西林胶襄, 高血呀).
 
-Two ways lead to a candidate: pairs of characters that it shares with a name (`kg.bigrams`), and an automaton over
-syllables for names of three characters and more. What the slip changes decides whether it is one.
+Two ways lead to a candidate: pairs of characters that it shares with a name (`kg.bigrams`), and automata over what
+sounds alike, looks alike, or both (`Likeness`). What the slip changes decides whether it is one (`kg.slips`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -14,15 +13,14 @@ import msgspec
 import numpy as np
 from rapidfuzz.distance import JaroWinkler, Levenshtein
 
-from kg.bigrams import Codes, index_of, near_names, pairs_of, rows_of
-from kg.slips import Slip, everyday_words
+from kg.bigrams import Codes, Numbers, index_of, near_names, pairs_of, rows_of
+from kg.shapes import both, shapes
+from kg.slips import Slip
 from kg.sounds import syllables
 
 THRESHOLD = 0.75
-_SPOKEN = 3
+_SHORT, _SHORTEST = 3, 2
 _READ, _NEAR_SIZE, _FEWER = 20_000, 2, 2
-_LONGEST_STRETCH = 1_000
-_STRETCH = re.compile("[0-9a-z\u3400-\u9fff+α-ω-]{3,}")
 
 
 class Near(msgspec.Struct, frozen=True):
@@ -46,23 +44,23 @@ class FuzzyNames:
         self._threshold = threshold
         self._index = index_of(names)
         self._sizes = np.diff(self._index.bounds).astype(np.int16)
-        self._spoken: dict[str, list[int]] = {}
-        for number, sound in enumerate(_spoken(names)):
-            if len(sound) >= _SPOKEN:
-                self._spoken.setdefault(sound, []).append(number)
-        self._sounds = list(self._spoken)
-        self._hear = _automaton(self._sounds)
+        tables = ((syllables(), _SHORT), (shapes(), _SHORT), (both(), _SHORTEST))
+        self._likenesses = [Likeness(names, table, shortest) for table, shortest in tables]
 
     def search(
         self, text: str, codes: Codes, taken: Sequence[tuple[int, int]] = (), *, compiled: bool = True
     ) -> list[Near]:
-        """The misspelt names of a text, the best first come, never overlapping each other or a span of `taken`."""
-        found: list[Near] = []
-        for start, end in _free(text, taken):
-            rows = near_names(self._index, codes, start, end, compiled=compiled).tolist()
-            near = [*self._slips(text, rows), *self._heard(text, codes, start, end)]
-            found += _best(one for one in near if one.score >= self._threshold)
-        return found
+        """The misspelt names of a text, the best first come, never overlapping each other.
+
+        None lies in a span of `taken`, or across an end of it. One may hold such spans whole, where it is a longer
+        name that only sounds or looks otherwise: 寻麻疹, where 麻疹 is taken.
+        """
+        spans = np.array(taken, dtype=np.int64).reshape(-1, 2)
+        held = _held(len(text), spans)
+        rows = _apart(near_names(self._index, codes, compiled=compiled), spans)
+        alike = _apart(_rows([row for likeness in self._likenesses for row in likeness.search(codes)]), spans)
+        near = [*self._slips(text, rows, held), *self._alike(text, alike, held)]
+        return _best(len(text), [one for one in near if one.score >= self._threshold])
 
     def lookup(self, query: str) -> int | None:
         """The number of the name most like a query (in normalised spelling), None where there is no name.
@@ -94,47 +92,66 @@ class FuzzyNames:
     def _nearness(self, query: str, number: int) -> tuple[float, float]:
         """How much alike a query and a name sound, and begin."""
         name = self._names[number]
-        return Levenshtein.normalized_similarity(*_spoken([query, name])), JaroWinkler.similarity(query, name)
+        spoken = [_folded(one, syllables()) for one in (query, name)]
+        return Levenshtein.normalized_similarity(*spoken), JaroWinkler.similarity(query, name)
 
-    def _slips(self, text: str, rows: Iterable[tuple[int, int, int]]) -> Iterator[Near]:
-        for start, end, number in rows:
-            slip = Slip(text, start, end, self._names[number])
-            if slip.is_in_letters(coined=self._coined[number]) and not self._makes_word(slip):
+    def _slips(self, text: str, rows: Numbers, held: bytes) -> Iterator[Near]:
+        for start, end, number in rows.tolist():
+            slip = Slip(text, start, end, self._names[number], held)
+            if slip.is_in_letters(coined=self._coined[number]) and not self._makes_word(slip, slip.pairs()):
                 yield Near(start, end, number, slip.score())
 
-    def _heard(self, text: str, codes: Codes, start: int, end: int) -> Iterator[Near]:
-        heard = syllables()[codes[start:end]].tobytes().decode("utf-32-le", "surrogatepass")
-        for first, last, sound in self._hear(heard):
-            for number in self._spoken[self._sounds[sound]]:
-                slip = Slip(text, start + first, start + last, self._names[number])
-                if slip.is_in_sound() and not self._makes_word(slip):
-                    yield Near(start + first, start + last, number, slip.score())
+    def _alike(self, text: str, rows: Numbers, held: bytes) -> Iterator[Near]:
+        for start, end, number in rows.tolist():
+            slip = Slip(text, start, end, self._names[number], held)
+            if slip.is_alike() and not self._makes_word(slip, slip.telling_pairs()):
+                yield Near(start, end, number, slip.score())
 
-    def _makes_word(self, slip: Slip) -> bool:
-        return slip.runs_on() or any(map(self._is_word, slip.pairs()))
+    def _makes_word(self, slip: Slip, pairs: Iterable[str]) -> bool:
+        return slip.makes_word() or any(map(self._is_part, pairs))
 
-    def _is_word(self, pair: str) -> bool:
-        """Whether two characters stand together in everyday words, in a name, or as a number and what it counts."""
-        if pair in everyday_words() or pair[0].isdigit():
-            return True
+    def _is_part(self, pair: str) -> bool:
+        """Whether two characters stand together in a name."""
         first, last = rows_of(self._index, np.array([ord(pair[0]) << 21 | ord(pair[1])]))
         return bool(first[0] < last[0])
 
 
-def _best(near: Iterable[Near]) -> list[Near]:
-    """The best of those that overlap, in order of place."""
-    kept: list[Near] = []
+class Likeness:
+    """Names, from `shortest` characters on, where those count as the same that a table of code points makes so."""
+
+    def __init__(self, names: Sequence[str], table: Codes, shortest: int) -> None:
+        self._table = table
+        self._numbers: dict[str, list[int]] = {}
+        for number, folded in enumerate(_folded("\n".join(names), table).split("\n")):
+            if len(folded) >= shortest:
+                self._numbers.setdefault(folded, []).append(number)
+        self._patterns = list(self._numbers)
+        self._find = _automaton(self._patterns)
+
+    def search(self, codes: Codes) -> Iterator[tuple[int, int, int]]:
+        """Start, end and number of the names in a text."""
+        for start, end, pattern in self._find(_decoded(self._table[codes])):
+            for number in self._numbers[self._patterns[pattern]]:
+                yield start, end, number
+
+
+def _best(length: int, near: Sequence[Near]) -> list[Near]:
+    """The best of those that overlap in a text of some length, in order of place."""
+    kept, filled = [], bytearray(length)
     for one in sorted(near, key=lambda one: (-one.score, one.start - one.end, one.start, one.number)):
-        if all(one.end <= other.start or one.start >= other.end for other in kept):
+        if not any(filled[one.start : one.end]):
+            filled[one.start : one.end] = b"\1" * (one.end - one.start)
             kept.append(one)
     return sorted(kept, key=lambda one: one.start)
 
 
-def _spoken(names: Sequence[str]) -> list[str]:
-    """Names as syllables."""
-    codes = np.frombuffer("\n".join(names).encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    sounds: str = syllables()[codes].tobytes().decode("utf-32-le", "surrogatepass")
-    return sounds.split("\n")
+def _folded(text: str, table: Codes) -> str:
+    return _decoded(table[np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")])
+
+
+def _decoded(codes: Codes) -> str:
+    text: str = codes.tobytes().decode("utf-32-le", "surrogatepass")
+    return text
 
 
 def _automaton(patterns: list[str]) -> Any:
@@ -145,11 +162,24 @@ def _automaton(patterns: list[str]) -> Any:
     return daachorse.CharwiseDoubleArrayAhoCorasick(patterns, daachorse.MATCH_KIND_LEFTMOST_LONGEST).find
 
 
-def _free(text: str, taken: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """The stretches of letters and digits between the taken spans."""
-    place = 0
-    for start, end in (*taken, (len(text), len(text))):
-        for stretch in _STRETCH.finditer(text, place, start) if start - place >= _SPOKEN else ():
-            for first in range(stretch.start(), stretch.end(), _LONGEST_STRETCH):
-                yield first, min(first + _LONGEST_STRETCH, stretch.end())
-        place = end
+def _apart(rows: Numbers, taken: Numbers) -> Numbers:
+    """Each row once that no span of `taken` covers or crosses."""
+    rows = np.unique(rows, axis=0)
+    first = np.searchsorted(taken[:, 1], rows[:, 0], side="right")
+    last = np.searchsorted(taken[:, 0], rows[:, 1], side="left")
+    edges = np.append(taken, [[0, 0]], axis=0)
+    begins, ends = edges[first, 0] - rows[:, 0], rows[:, 1] - edges[last - 1, 1]
+    apart: Numbers = rows[(first >= last) | ((begins >= 0) & (ends >= 0) & (begins + ends > 0))]
+    return apart
+
+
+def _held(length: int, taken: Numbers) -> bytes:
+    """A one for each letter of a text in a taken span."""
+    steps = np.zeros(length + 1, dtype=np.int8)
+    np.add.at(steps, taken[:, 0], 1)
+    np.add.at(steps, taken[:, 1], -1)
+    return np.cumsum(steps, dtype=np.int8).tobytes()
+
+
+def _rows(spans: Sequence[tuple[int, int, int]]) -> Numbers:
+    return np.array(spans, dtype=np.int64).reshape(-1, 3)

@@ -240,7 +240,10 @@ def _inside_word(text: str, start: int, end: int) -> bool:
 
 def _with_fuzzy(plain: Normalised, exact: Spans, fuzzy: FuzzyNames, compiled: bool) -> tuple[Spans, Scores]:
     near = fuzzy.search(plain.text, plain.codes, exact[:, :2].tolist(), compiled=compiled)
-    spans = np.concatenate([exact, _rows((one.start, one.end, one.number) for one in near)])
+    found = _rows((one.start, one.end, one.number) for one in near)
+    within = np.searchsorted(found[:, 0], exact[:, 0], side="right") - 1
+    exact = exact[(within < 0) | (exact[:, 0] >= np.append(found[:, 1], 0)[within])]
+    spans = np.concatenate([exact, found])
     scores = np.append(np.ones(len(exact)), [one.score for one in near])
     order = np.argsort(spans[:, 0], kind="stable")
     return spans[order], scores[order]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _CONFUSED = (("^([zcs])h", r"\1"), ("^n(?=[aeiouv])", "l"), ("([ei])ng$", r"\1n"))
-_RHYME = re.compile("(?:[aoe]|(?<![aoe])[iuv](?![aoe]))[a-z]*$")
+_SYLLABLE = re.compile("([bpmfdtnlgkhjqxzcsryw]?)[iuv]?([aoeiuv][a-z]*)")
 _FIRST = 0xE000
 
 
@@ -30,10 +30,13 @@ def sounds_alike(one: str, other: str) -> bool:
     return one == other or _sound(one) == _sound(other) != ""
 
 
-def rhymes(one: str, other: str) -> bool:
-    """Whether two characters end alike, as those with a component in common often do (襄 and 囊, 挑 and 桃)."""
-    ends = [_RHYME.search(_sound(character)) for character in (one, other)]
-    return ends[0] is not None and ends[1] is not None and ends[0][0] == ends[1][0]
+def near_in_sound(one: str, other: str) -> bool:
+    """Whether two characters begin or end alike (芬 and 非, 他 and 拉), as letters do that write a foreign sound."""
+    parts = [_SYLLABLE.fullmatch(_sound(character)) for character in (one, other)]
+    if parts[0] is None or parts[1] is None:
+        return False
+    initials, ends = zip(*(part.groups() for part in parts if part), strict=True)
+    return bool(initials[0] == initials[1] != "" or ends[0] == ends[1])
 
 
 def _sound(character: str) -> str:

@@ -217,7 +217,14 @@ def slips(names: list[str], text: str, compiled: bool = False) -> list[tuple[str
         ("我有高血呀", [("高血呀", "高血压")]),
         ("得了高雪压", [("高雪压", "高血压")]),
         ("阿莫西西林胶囊", [("阿莫西西林胶囊", "阿莫西林胶囊")]),
-        ("左侧扁导体炎", [("扁导体炎", "扁桃体炎")]),
+        ("左侧扁挑体炎", [("扁挑体炎", "扁桃体炎")]),
+        ("吃了阿西莫林胶囊", [("阿西莫林胶囊", "阿莫西林胶囊")]),
+        ("阿莫西林胶", []),
+        ("高血鸭", [("高血鸭", "高血压")]),
+        ("又长寻麻疹了，起了寻麻诊", [("寻麻疹", "荨麻疹")]),
+        ("总是返酸，室内要通风", [("返酸", "反酸")]),
+        ("十二指溃疡", [("十二指溃疡", "十二指肠溃疡")]),
+        ("由阿莫西林胶囊中", []),
         ("对乙先氨基芬", [("对乙先氨基芬", "对乙酰氨基酚")]),
         ("右下腹疼痛，肝功能正常", []),
         ("高血", []),
@@ -225,5 +232,26 @@ def slips(names: list[str], text: str, compiled: bool = False) -> list[tuple[str
     ],
 )
 def test_a_slip_is_no_change_of_meaning(compiled: bool, text: str, found: list[tuple[str, str]]) -> None:
-    names = ["左下腹疼痛", "肝功能异常", "阿莫西林胶囊", "对乙酰氨基酚", "高血压", "扁桃体炎"]
+    names = ["左下腹疼痛", "肝功能异常", "阿莫西林胶囊", "对乙酰氨基酚", "高血压", "扁桃体炎", "荨麻疹", "反酸", "痛风"]
+    names.append("十二指肠溃疡")
     assert slips(names, text, compiled) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("起了寻麻疹", [("寻麻疹", "荨麻疹", "fuzzy")]),
+        ("出过麻疹", [("麻疹", "麻疹", "exact")]),
+        ("阿莫西林胶襄", [("阿莫西林胶襄", "阿莫西林胶囊", "fuzzy")]),
+        ("阿莫西林胶布", [("阿莫西林", "阿莫西林", "exact")]),
+        ("高血压并发症", [("高血压", "高血压", "exact")]),
+        ("慢性胃言\n寻\n麻疹", [("慢性胃言", "慢性胃炎", "fuzzy"), ("麻疹", "麻疹", "exact")]),
+    ],
+)
+def test_a_misspelt_name_may_hold_a_shorter_one(write, tmp_path, text: str, found: list[tuple[str, str, str]]) -> None:
+    path = write(
+        "麻疹,临床表现,皮疹\n荨麻疹,临床表现,皮疹\n阿莫西林,适应症,肺炎\n阿莫西林胶囊,适应症,肺炎\n"
+        "高血压,并发症,高血压病\n慢性胃炎,临床表现,胃痛\n"
+    )
+    build_graph([path], tmp_path / "kg")
+    assert spans(EntityLinker(KnowledgeGraph.open(tmp_path / "kg"), fuzzy=True), text) == found
