@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
@@ -16,6 +17,14 @@ MAX_LINKED = 40
 _MIN_DIGITS = 3
 _KEPT_TYPES = frozenset({"group", "department", "body_part"})
 _UNLINKED_TYPES = frozenset({"advice"})
+_FINDINGS = frozenset({"disease", "symptom", "cause"})
+_SAME = frozenset({"病", "症", "感染", "感染症"})
+_FINDING = re.compile(
+    "^[高低].|(?:[炎病症癌瘤胀痛疼痒肿热疹血疮癣痘石痫泻汗嗽喘吐虚湿衰颤疝疖痈高低多少弱裂聋瘫痪晕]|异常|增加|不足|缺乏|紊乱|失调|亢进|不全"
+    "|坏死|损[伤害]|骨折|脱[位垂]|结核|肥[大厚]|[堵阻栓]塞|梗阻|狭窄|麻痹|中毒|综合征|不稳|松弛|曲张|积[液水]|息肉|闭锁|梅毒|硬化|病变"
+    "|畸形|粘连|扭转|辐射伤|过敏|改变|敏感|干枯|酸软|[反返]流)$"
+)
+_NO_FINDING = re.compile("(?:图|常规|镜|彩超|造影|激素|酶|蛋白|胆固醇|胆红素|剂|药|道|腔|膜|管|动脉|静脉|神经|关节|肌|部|细胞)$")
 
 
 class Name(NamedTuple):
@@ -36,9 +45,9 @@ def names_of(graph: KnowledgeGraph) -> dict[str, tuple[Name, ...]]:
     _offer(names, kinds, (Name(entity, kind, "exact") for entity, kind in kinds.items()))
     second = {graph.names[number]: kind for number, kind in second_types(graph).items()}
     _offer(names, second, (Name(entity, kind, "exact") for entity, kind in second.items()))
-    aliases = [(alias, entity) for alias, entity in graph.alias_pairs() if not _is_fragment(alias, entity)]
-    meant = (Name(entity, kinds[entity], "alias") for _, entity in aliases)
-    _offer(names, [alias for alias, _ in aliases], meant)
+    meant = [(alias, Name(entity, kinds[entity], "alias")) for alias, entity in graph.alias_pairs()]
+    whole = [(alias, name) for alias, name in meant if not _is_fragment(alias, name)]
+    _offer(names, [alias for alias, _ in whole], (name for _, name in whole))
     return names
 
 
@@ -60,12 +69,21 @@ def _is_distinct(pattern: str, name: Name) -> bool:
         return False
     if name.match == "exact" and name.type in _KEPT_TYPES:
         return True
-    return pattern not in stopwords() and not pattern.endswith(("性", "的"))
+    return pattern not in stopwords() and not pattern.endswith(("性", "的", "型", "样", "状"))
 
 
-def _is_fragment(alias: str, entity: str) -> bool:
-    """Whether an alias is the torn-off end of a name: 性肝硬化 of 胆汁性肝硬化."""
-    return alias.startswith(("性", "型", "超")) and not entity.startswith(alias[0])
+def _is_fragment(alias: str, name: Name) -> bool:
+    """Whether an alias is but a part of a name, or names something else than the finding it stands for.
+
+    性肝硬化 is the torn-off end of 胆汁性肝硬化; 心电图 is no 心电图异常, 基底膜 no 薄基底膜肾病.
+    """
+    if alias.startswith(("性", "型", "超")) and not name.entity.startswith(alias[0]):
+        return True
+    rest = name.entity.partition(alias)[2]
+    if rest in _SAME or _FINDING.search(alias):
+        return False
+    same = sorted(alias) == sorted(name.entity) or (alias[-1] == name.entity[-1] and alias not in name.entity)
+    return bool(_FINDING.search(rest)) or (name.type in _FINDINGS and bool(_NO_FINDING.search(alias)) and not same)
 
 
 @cache
