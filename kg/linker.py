@@ -28,6 +28,8 @@ _KINDS: dict[EntityType, int] = {
     **dict.fromkeys(("department", "group", "body_part"), NEUTRAL),
 }
 _ASCII_END = 0x80
+_LONGER_WORDS = frozenset({"病变", "病灶", "病理", "高低", "低高"})
+_RUN_INTO = np.array(list(map(ord, "史变灶理低高")), dtype=np.uint32)
 _ALPHANUMERIC = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 
 Spans = NDArray[np.int64]
@@ -119,7 +121,7 @@ class EntityLinker:
 
     def _settle(self, text: str, start: int, end: int, number: int) -> list[Span]:
         """A doubtful span, or the shorter names in it: 维生素b in 维生素b1|2, 高血压 in 高血压|病史."""
-        if not _inside_word(text, start, end) and not self._is_history(text, end, number):
+        if not _inside_word(text, start, end) and not self._runs_on(text, end, number):
             return [(start, end, number)]
         for stop in range(end - 1, start, -1):
             for first, last, shorter in self._automaton(text[start:stop]):
@@ -127,8 +129,11 @@ class EntityLinker:
                     return [(start + first, start + last, shorter)]
         return []
 
-    def _is_history(self, text: str, end: int, number: int) -> bool:
-        """Whether a name's last character belongs to what follows: 高血压|病史, where 高血压病 is but an alias."""
+    def _runs_on(self, text: str, end: int, number: int) -> bool:
+        """Whether a name's last character belongs to what follows: 心脏|病变, 血压|高低; 高血压|病史, where 高血压病 is
+        but an alias."""
+        if text[end - 1 : end + 1] in _LONGER_WORDS:
+            return True
         if not text.startswith("病史", end - 1) or self._names[number][0].match == "exact":
             return False
         shorter = self._numbers.get(self._patterns[number][:-1])
@@ -215,16 +220,16 @@ def _automaton(patterns: list[str], kind: int) -> Callable[[str], list[Span]]:
 
 def _is_doubtful(pattern: str) -> bool:
     """Whether what stands around a name decides if it is one there."""
-    return pattern[0] in _ALPHANUMERIC or pattern[-1] in _ALPHANUMERIC or pattern[-1] == "病"
+    return pattern[0] in _ALPHANUMERIC or pattern[-1] in _ALPHANUMERIC or pattern[-1] in "病高低"
 
 
 def _is_cut(codes: Codes, spans: Spans) -> NDArray[np.bool_]:
-    """Which spans may be a part of a Latin word, of a number, or of a longer word before 史; `_settle` tells."""
+    """Which spans may be a part of a Latin word, of a number, or run on into a longer word; `_settle` tells."""
     padded = np.concatenate([[ord(" ")], codes, [ord(" "), ord(" ")]])
     first, last = spans[:, 0], spans[:, 1] + 1
     edges = (padded[first], padded[first + 1]), (padded[last], padded[last - 1])
     cut = [(outer < _ASCII_END) & (outer != ord(" ")) & (inner < _ASCII_END) for outer, inner in edges]
-    return np.asarray(cut[0] | cut[1] | (padded[last] == ord("史")))
+    return np.asarray(cut[0] | cut[1] | np.isin(padded[last], _RUN_INTO))
 
 
 def _inside_word(text: str, start: int, end: int) -> bool:

@@ -1,5 +1,6 @@
 """Names in text: spans, longest first, and what must not be taken for one."""
 
+import json
 import pickle
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -255,3 +256,36 @@ def test_a_misspelt_name_may_hold_a_shorter_one(write, tmp_path, text: str, foun
     )
     build_graph([path], tmp_path / "kg")
     assert spans(EntityLinker(KnowledgeGraph.open(tmp_path / "kg"), fuzzy=True), text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("转氨酶高不高", []),
+        ("复查心电图", []),
+        ("心电图异常", ["心电图异常"]),
+        ("基底膜增厚", []),
+        ("浅表性胃炎", ["慢性浅表性胃炎"]),
+        ("腰椎间盘突出", ["腰椎间盘突出症"]),
+        ("感染了幽门螺杆菌", ["感染", "幽门螺杆菌感染"]),
+        ("尿蛋白两个加号", ["蛋白尿"]),
+        ("心脏病变", []),
+        ("有心脏病", ["心脏病"]),
+    ],
+)
+def test_an_alias_that_says_less_than_its_finding(write, tmp_path, text: str, found: list[str]) -> None:
+    parts = {
+        "转氨酶": "转氨酶增高",
+        "心电图": "心电图异常",
+        "基底膜": "薄基底膜肾病",
+        "浅表性胃炎": "慢性浅表性胃炎",
+        "腰椎间盘突出": "腰椎间盘突出症",
+        "幽门螺杆菌": "幽门螺杆菌感染",
+        "尿蛋白": "蛋白尿",
+    }
+    path = write("".join(f"发热,并发症,{finding}\n" for finding in (*parts.values(), "心脏病", "感染")))
+    aliases = tmp_path / "aliases.json"
+    aliases.write_text(json.dumps(parts, ensure_ascii=False), encoding="utf-8")
+    build_graph([path], tmp_path / "kg", aliases=aliases)
+    linker = EntityLinker(KnowledgeGraph.open(tmp_path / "kg"))
+    assert [one.entity for one in linker.link(text)] == found
