@@ -215,7 +215,7 @@ def cue(state: Numbers, mentions: Numbers, kind: int, start: int, stop: int, aft
     gap = start - mentions[last, ENDS] if last >= state[_FIRST] else _FAR
     closes = after & CLAUSE_END != 0
     if kind <= Cue.BARE_NEGATION:
-        if closes and (gap <= 1 or (gap <= _NEAR and state[_SINCE] == 0)):
+        if closes and kind != Cue.DENIAL and (gap <= 1 or (gap <= _NEAR and state[_SINCE] == 0)):
             _mark_back(state, mentions, UNCERTAIN if after & ASKS else NEGATED)
         else:
             state[_NEGATION], state[_CHAINED], state[_CROSSED] = kind, 0, 0
