@@ -6,27 +6,33 @@ read by the same functions uncompiled, which is faster than waiting for a compil
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from kg.cues import cue_table
-from kg.scopes import ALL_FLAGS, FLAGS, Codes, Numbers, read
+from kg.meanings import Span
+from kg.scopes import FINDING, NEUTRAL, TAKEN, Codes, read
+
+Kinds = NDArray[np.int8]
+AS_GIVEN: Kinds = np.array([FINDING, TAKEN, NEUTRAL], dtype=np.int8)
 
 
-def statuses(codes: Codes, mentions: Numbers, *, compiled: bool = True) -> Numbers:
+def statuses(codes: Codes, spans: Sequence[Span], kinds: Kinds = AS_GIVEN, *, compiled: bool = True) -> list[int]:
     """The flags of each mention of a normalised text: `NEGATED | UNCERTAIN | FAMILY | OTHER | PAST`.
 
-    `mentions` has a row for each, sorted and disjoint: start, end, and `FINDING`, `TAKEN` or
-    `NEUTRAL`.
+    `spans`, sorted and disjoint, are start, end, and a number whose `kinds` is `FINDING`, `TAKEN` or `NEUTRAL`.
     """
-    rows = np.zeros((len(mentions), 4), dtype=np.int64)
-    rows[:, :FLAGS] = mentions
-    if len(rows):
-        (_compiled() if compiled else read)(codes, rows, cue_table())
-    return rows[:, FLAGS] & ALL_FLAGS
+    if not spans:
+        return []
+    rows = np.fromiter(chain.from_iterable(spans), dtype=np.int64, count=3 * len(spans)).reshape(-1, 3)
+    flags: list[int] = (_compiled() if compiled else read)(codes, rows, kinds, *cue_table()).tolist()
+    return flags
 
 
 @cache

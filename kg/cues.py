@@ -15,6 +15,7 @@ from kg.scopes import (
     ASKS,
     BARE,
     CHAINS,
+    CLASS_BITS,
     CLAUSE_END,
     DIGIT,
     FILLS,
@@ -23,7 +24,9 @@ from kg.scopes import (
     OPEN,
     PRESUPPOSES,
     REPORTS,
+    TRAIT_BITS,
     TREATS,
+    WORD,
     Cue,
     CueTable,
 )
@@ -48,28 +51,31 @@ def cue_table() -> CueTable:
     kinds, traits = _kinds(sections), _traits(sections)
     words = sorted(kinds.keys() | traits.keys())
     letters = sorted({letter for word in words for letter in word})
-    columns = np.zeros(sys.maxunicode + 1, dtype=np.uint16)
-    columns[[ord(letter) for letter in letters]] = range(1, len(letters) + 1)
-    nodes = {
-        prefix: node
-        for node, prefix in enumerate(sorted({word[:end] for word in words for end in range(len(word) + 1)}))
+    columns = {letter: column for column, letter in enumerate(letters, start=1)}
+    meant = {
+        word: WORD | kinds.get(word, Cue.LOOK_ALIKE) | _traits_of(word, traits, sections) << TRAIT_BITS
+        for word in words
     }
-    steps = np.zeros((len(nodes), len(letters) + 1), dtype=np.int16)
-    patterns = np.zeros(len(nodes), dtype=np.int16)
-    for prefix, node in nodes.items():
-        if prefix:
-            steps[nodes[prefix[:-1]], columns[ord(prefix[-1])]] = node
-    for number, word in enumerate(words, start=1):
-        patterns[nodes[word]] = number
-    return CueTable(
-        roots=steps[0, columns],
-        columns=columns,
-        steps=steps,
-        patterns=patterns,
-        kinds=np.array([0, *(kinds.get(word, Cue.LOOK_ALIKE) for word in words)], dtype=np.int64),
-        traits=np.array([0, *(_traits_of(word, traits, sections) for word in words)], dtype=np.int64),
-        classes=_classes(),
-    )
+    return CueTable(_letters(columns), _nodes(meant, columns))
+
+
+def _nodes(meant: dict[str, int], columns: dict[str, int]) -> NDArray[np.int16]:
+    """The trie of words as a double array: what follows a beginning lies where there is room first."""
+    beginnings = sorted({word[:end] for word in meant for end in range(1, len(word) + 1)})
+    following: dict[str, list[int]] = {}
+    for beginning in beginnings:
+        following.setdefault(beginning[:-1], []).append(columns[beginning[-1]])
+    room = 2 * len(beginnings)
+    free, bases = np.ones(room + len(columns) + 1, dtype=bool), dict[str, int]()
+    for beginning in sorted(following, key=lambda one: (len(one) > 0, -len(following[one]))):
+        fits = np.logical_and.reduce([free[column : column + room] for column in following[beginning]])
+        bases[beginning] = int(fits.argmax())
+        free[bases[beginning] + np.array(following[beginning])] = False
+    places = {"": 0} | {one: bases[one[:-1]] + columns[one[-1]] for one in beginnings}
+    nodes = np.full((max(bases.values()) + len(columns) + 1, 3), (-1, 0, 0), dtype=np.int16)
+    for one in beginnings:
+        nodes[places[one]] = places[one[:-1]], bases.get(one, 0), meant.get(one, 0)
+    return nodes
 
 
 def _sections() -> dict[str, list[str]]:
@@ -113,9 +119,11 @@ def _traits_of(word: str, traits: dict[str, int], sections: dict[str, list[str]]
     return reduce(or_, inherited, traits.get(word, 0))
 
 
-def _classes() -> NDArray[np.uint8]:
-    classes = np.zeros(sys.maxunicode + 1, dtype=np.uint8)
+def _letters(columns: dict[str, int]) -> NDArray[np.uint16]:
+    table = np.zeros(sys.maxunicode + 1, dtype=np.uint16)
+    for letter, column in columns.items():
+        table[ord(letter)] = column << CLASS_BITS
     for number, characters in _CLASSES.items():
         for character in characters:
-            classes[ord(character)] |= number
-    return classes
+            table[ord(character)] |= number
+    return table

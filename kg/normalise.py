@@ -1,7 +1,7 @@
 """One spelling for names and text: width, case, simplified characters, numerals of types; offsets map back exactly.
 
 Nearly every character becomes exactly one, so that a text usually keeps its length and its offsets as they are.
-Everything works on arrays of code points: a table gives each its plain form, and marks the few that need a look.
+A table gives each code point its plain one; the few characters that need a look are searched for in the result.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
+from codecs import utf_32_le_decode, utf_32_le_encode
 from collections.abc import Sequence
 from functools import cache
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Codes = NDArray[np.uint32]
+Indices = NDArray[np.int32]
 Offsets = NDArray[np.int64]
 
 _REMOVED = "\u200b\u200c\u200d\u2060\ufeff\u00ad\ufe0e\ufe0f"
@@ -32,8 +34,10 @@ _TYPE_WRITTEN = re.compile("(?<![一二三四五六七八九十百])[一二三�
 _TYPE_ROMAN = re.compile(f"(?<![a-z])[iv]{{2,3}}(?=[{_COUNTED}]$)|(?<![a-z0-9])[iv](?=型$)")
 _SURROGATES = range(0xD800, 0xE000)
 _CHANGING = (*range(ord("A"), ord("Z") + 1), *range(0x80, 0xD800), *range(0xE000, 0x30000))
-_UNEVEN, _BEFORE, _AFTER = (np.uint32(1 << bit) for bit in (24, 25, 26))
-_PLAIN = np.uint32((1 << 24) - 1)
+_UNEVEN = "\uffff"
+"""What the table gives for a character that becomes several or none; no character of its own."""
+_IN_CONTEXT = re.compile(f"[{_COUNTED}症](?<=[{''.join(_WRITTEN)}iv合].)")
+_INDEX = np.dtype("<i4")
 
 
 class Normalised(msgspec.Struct, frozen=True):
@@ -52,15 +56,16 @@ class Normalised(msgspec.Struct, frozen=True):
 
 def normalise(text: str) -> Normalised:
     """The text with half width, lower case, simplified characters and Arabic type numbers (Ⅱ型, II型, 二型: 2型)."""
-    marked = _table()[np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")]
-    origin = None
-    if (marked & _UNEVEN).any():
-        marked, origin = _expand(marked)
-    codes = marked & _PLAIN
-    marks = np.flatnonzero((marked[1:] >> 1) & marked[:-1] & _BEFORE) + 1
-    if len(marks):
-        codes, origin = _in_context(codes, origin, marks.tolist())
-    return Normalised(codes.tobytes().decode("utf-32-le"), codes, origin)
+    given = np.frombuffer(utf_32_le_encode(text, "surrogatepass")[0], _INDEX)
+    codes, origin = _table().take(given), None
+    plain = _written(codes)
+    if _UNEVEN in plain:
+        codes, origin = _expand(given, codes)
+        plain = _written(codes)
+    if _IN_CONTEXT.search(plain):
+        codes, origin = _in_context(codes, origin, [found.start() for found in _IN_CONTEXT.finditer(plain)])
+        plain = _written(codes)
+    return Normalised(plain, codes, origin)
 
 
 def normalise_all(texts: Sequence[str]) -> list[str]:
@@ -69,16 +74,20 @@ def normalise_all(texts: Sequence[str]) -> list[str]:
     return together.split("\n") if texts else []
 
 
-def _expand(marked: Codes) -> tuple[Codes, Offsets]:
+def _written(codes: Codes) -> str:
+    """Decoded without a look at the registry of codecs, which costs more than a short text."""
+    return utf_32_le_decode(codes)[0]
+
+
+def _expand(given: Indices, codes: Codes) -> tuple[Codes, Offsets]:
     """Replace the characters that become several, or none."""
-    uneven = (marked & _UNEVEN) > 0
-    parts = [_spellings()[chr(code)] for code in (marked[uneven] & _PLAIN).tolist()]
-    counts = np.ones(len(marked), dtype=np.int64)
+    uneven = codes == ord(_UNEVEN)
+    parts = [_spellings().get(chr(code), chr(code)) for code in given[uneven].tolist()]
+    counts = np.ones(len(codes), dtype=np.int64)
     counts[uneven] = [len(part) for part in parts]
-    origin = np.repeat(np.arange(len(marked)), counts)
-    expanded = marked[origin]
-    letters = np.frombuffer("".join(parts).encode("utf-32-le"), dtype="<u4")
-    expanded[uneven[origin]] = _table()[letters]
+    origin = np.repeat(np.arange(len(codes)), counts)
+    expanded = codes[origin]
+    expanded[uneven[origin]] = _table()[[ord(letter) for part in parts for letter in part]]
     return expanded, origin
 
 
@@ -86,7 +95,7 @@ def _in_context(codes: Codes, origin: Offsets | None, marks: list[int]) -> tuple
     """Write the number of a type as a digit, and 综合症 as 综合征; a Roman number's other letters go."""
     gone: list[int] = []
     for place in marks:
-        before = codes[max(0, place - _LOOKED_BEFORE) : place + 1].tobytes().decode("utf-32-le")
+        before = _written(codes[max(0, place - _LOOKED_BEFORE) : place + 1])
         if before.endswith("综合症"):
             codes[place] = ord("征")
         elif found := _TYPE_WRITTEN.search(before[:-1]):
@@ -103,15 +112,11 @@ def _in_context(codes: Codes, origin: Offsets | None, marks: list[int]) -> tuple
 
 @cache
 def _table() -> Codes:
-    """For each code point its plain one, with a mark where it becomes several or none, or depends on what is before."""
+    """For each code point its plain one, or `_UNEVEN`."""
     table = np.arange(sys.maxunicode + 1, dtype=np.uint32)
     table[_SURROGATES.start : _SURROGATES.stop] = ord("\ufffd")
-    table[[ord(character) for character, plain in _spellings().items() if len(plain) != 1]] |= _UNEVEN
-    table[[ord(character) for character in _COUNTED + "症"]] |= _AFTER
-    table[[ord(character) for character in "".join(_WRITTEN) + "iv合"]] |= _BEFORE
     for character, plain in _spellings().items():
-        if len(plain) == 1:
-            table[ord(character)] = table[ord(plain)]
+        table[ord(character)] = table[ord(plain)] if len(plain) == 1 else ord(_UNEVEN)
     return table
 
 

@@ -84,21 +84,26 @@ CLAUSE_END, LIST_END, REPORTS, ASKS, DIGIT = 1, 2, 4, 8, 16
 """Classes of characters: what may follow a clause; a listed item; a person who only reports; a question's end."""
 
 
-class CueTable(NamedTuple):
-    """All cues as a trie over columns of characters; pattern 0 is no cue, node 0 both the root and a dead end."""
+CLASS_BITS, TRAIT_BITS = 5, 8
+"""Bits of a letter below its column: its classes; bits of a word below its traits: `WORD` and its cue."""
+WORD = 1 << (TRAIT_BITS - 1)
 
-    roots: NDArray[np.int16]
-    """Code point to the node of the cues that begin with it; 0 where none does."""
-    columns: NDArray[np.uint16]
-    """Code point to column; 0 for one that no cue has."""
-    steps: NDArray[np.int16]
-    """Node and column to node."""
-    patterns: NDArray[np.int16]
-    """Node to the pattern that ends there."""
-    kinds: NDArray[np.int64]
-    traits: NDArray[np.int64]
-    classes: NDArray[np.uint8]
-    """Code point to its classes."""
+
+OWNER, BASE, WORD_HERE = range(3)
+"""Columns of a node."""
+
+
+class CueTable(NamedTuple):
+    """All words as a trie in a double array (Aoe 1989), small enough to stay in the cache.
+
+    The node after node `n` on a letter in column `c` is ``nodes[n, BASE] + c``, where that is owned by `n`. Node 0 is
+    both the root and a dead end.
+    """
+
+    letters: NDArray[np.uint16]
+    """Code point to column and classes; column 0 for one that no word has."""
+    nodes: NDArray[np.int16]
+    """Owner, base, and the cue and traits of the word that ends there, 0 where none does; shape (n, 3)."""
 
 
 NEGATED, UNCERTAIN, FAMILY, OTHER, PAST = 1, 2, 4, 8, 16
@@ -108,6 +113,8 @@ STARTS, ENDS, KIND, FLAGS = range(4)
 FINDING, TAKEN, NEUTRAL = range(3)
 """Kinds of mention: a disease or symptom; a drug, an examination; a department, a group, which nobody doubts."""
 TEXT_END = CLAUSE_END | LIST_END
+LINE_END = ord("\n")
+CLASSES = (1 << CLASS_BITS) - 1
 _PRESUMED, _LISTED = 32, 64
 _NEAR, _FAR, _SHORT, _ITEM, _BACK, _WHOSE = 6, 12, 4, 6, 4, 2
 
@@ -357,40 +364,78 @@ def _new_sentence(state: Numbers) -> None:
 def new_line(state: Numbers) -> None:
     """Nothing said before holds on a new line."""
     state[_REACH] = state[_PERSON_END] = state[_WITH] = state[_BEHALF] = -1
-    state[_TOPIC] = state[_THIRD] = state[_NAMED] = 0
+    state[_TOPIC] = state[_THIRD] = state[_NAMED] = state[_CHAINED] = 0
     _new_sentence(state)
 
 
-def read(codes: Codes, mentions: Numbers, table: CueTable) -> None:
-    """Fill in the flags of rows of mentions: cues and mentions in turn, from left to right."""
+def read(
+    codes: Codes, spans: Numbers, kinds: NDArray[np.int8], letters: NDArray[np.uint16], nodes: NDArray[np.int16]
+) -> Numbers:
+    """The flags of one mention or more: cues and mentions in turn, from left to right, in lines that have a mention."""
+    mentions = _rows(spans, kinds)
     state = np.zeros(SLOTS, dtype=np.int64)
     new_line(state)
     place, others, count, length = 0, 0, len(mentions), len(codes)
     limit = mentions[0, STARTS]
+    line = _line_of(codes, 0, limit)
     while place < length:
-        node = 0 if place == limit else table.roots[codes[place]]
-        stop, at, pattern = place + 1, place + 1, table.patterns[node]
-        while node and at < limit:
-            node = table.steps[node, table.columns[codes[at]]]
-            at += 1
-            if table.patterns[node]:
-                stop, pattern = at, table.patterns[node]
-        if place < limit and not pattern:
-            others += 1
-            place = stop
-            continue
-        _pass_others(state, others)
-        others = 0
-        if place == limit:
-            stop = mentions[state[NEXT], ENDS]
-            mention(state, mentions, table.classes[codes[stop]] if stop < length else TEXT_END)
+        if place < line and state[_FIRST] == state[NEXT]:
+            new_line(state)
+            place, others = line, 0
+        elif place == limit:
+            _pass_others(state, others)
+            place, others = mentions[state[NEXT], ENDS], 0
+            mention(state, mentions, letters[codes[place]] & CLASSES if place < length else TEXT_END)
             limit = mentions[state[NEXT], STARTS] if state[NEXT] < count else length
+            line = _line_of(codes, place, limit) if limit < length else length
         else:
-            if table.kinds[pattern]:
-                after = table.classes[codes[stop]] if stop < length else TEXT_END
-                cue(state, mentions, table.kinds[pattern], place, stop, after)
-            pass_over(state, table.traits[pattern], place, stop)
-        place = stop
+            stop, word = _longest(codes, place, limit, letters, nodes)
+            if word:
+                _pass_others(state, others)
+                others, kind = 0, word & (WORD - 1)
+                if kind:
+                    after = letters[codes[stop]] & CLASSES if stop < length else TEXT_END
+                    cue(state, mentions, kind, place, stop, after)
+                pass_over(state, word >> TRAIT_BITS, place, stop)
+            else:
+                others += stop - place
+            place = stop
+    return mentions[:, FLAGS] & ALL_FLAGS
+
+
+@compilable
+def _rows(spans: Numbers, kinds: NDArray[np.int8]) -> Numbers:
+    rows = np.zeros((len(spans), 4), dtype=np.int64)
+    for number in range(len(spans)):
+        rows[number, STARTS], rows[number, ENDS] = spans[number, 0], spans[number, 1]
+        rows[number, KIND] = kinds[spans[number, 2]]
+    return rows
+
+
+@compilable
+def _line_of(codes: Codes, first: int, place: int) -> int:
+    """Where the line of a place begins, from `first` on."""
+    while place > first and codes[place - 1] != LINE_END:
+        place -= 1
+    return place
+
+
+@compilable
+def _longest(codes: Codes, place: int, limit: int, letters: Any, nodes: Any) -> tuple[int, int]:
+    """Where the longest word at a place ends, and the word; 0 and a place to go on at where none begins."""
+    stop, word, node = place, 0, 0
+    while stop < limit and nodes[letters[codes[stop]] >> CLASS_BITS, OWNER] != 0:
+        stop += 1
+    if stop > place:
+        return stop, word
+    for at in range(place, limit):
+        after = nodes[node, BASE] + (letters[codes[at]] >> CLASS_BITS)
+        if nodes[after, OWNER] != node:
+            break
+        node = after
+        if nodes[node, WORD_HERE]:
+            stop, word = at + 1, nodes[node, WORD_HERE]
+    return max(stop, place + 1), word
 
 
 @compilable

@@ -237,8 +237,7 @@ def _flags(text: str, spans: list[Fact]) -> list[int]:
 
     rows = [(one.start, one.end, FINDING if one.kind in _FINDINGS else TAKEN) for one in spans]
     codes = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
-    flags: list[int] = statuses(codes, np.array(rows, dtype=np.int64).reshape(-1, 3), compiled=False).tolist()
-    return flags
+    return statuses(codes, rows, compiled=False)
 
 
 def _sense(text: str, spans: list[Fact], found: list[Quantity]) -> str:
