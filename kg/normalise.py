@@ -76,7 +76,7 @@ def normalise_all(texts: Sequence[str]) -> list[str]:
 
 def _written(codes: Codes) -> str:
     """Decoded without a look at the registry of codecs, which costs more than a short text."""
-    return utf_32_le_decode(codes)[0]
+    return utf_32_le_decode(codes.tobytes())[0]
 
 
 def _expand(given: Indices, codes: Codes) -> tuple[Codes, Offsets]:

@@ -6,7 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kg.assertion import statuses
@@ -120,16 +120,22 @@ def test_the_longest_name_from_the_left_as_a_plain_search_finds_it(graph: Knowle
     assert [(one.start, one.end) for one in _shared(graph).link(text)] == expected
 
 
-PIECES = re.findall(
-    r"\w+|[^\w ]",
-    "发烧 咳嗽 高血压 糖尿病 Ⅱ型糖尿病 肝癌 没有 否认 不是 是不是 我妈 他 我 去年 现在 吗 可能 病史 的 ，。？、\n",
-)
+PIECES = [
+    *re.findall(
+        r"\w+|[^\w ]",
+        "发烧 咳嗽 高血压 糖尿病 Ⅱ型糖尿病 二型糖尿病 肝癌 高血压病史 急性扁挑体炎 没有 否认 不是 是不是 我妈 他 我 "
+        "去年 现在 吗 可能 病史 的 ㎎ 😀 ，。？、",
+    ),
+    *"\n \u200b\ud800",
+]
 
 
+@pytest.mark.parametrize(("fuzzy", "nested"), [(False, False), (True, True)])
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(st.sampled_from(PIECES) | st.text(max_size=2), max_size=25).map("".join), max_size=8))
-def test_many_texts_as_each_alone(graph: KnowledgeGraph, texts: list[str]) -> None:
-    linker = _shared(graph)
+@example(["没有发烧", "咳嗽 头痛吗"])
+def test_many_texts_as_each_alone(graph: KnowledgeGraph, fuzzy: bool, nested: bool, texts: list[str]) -> None:
+    linker = _shared(graph, fuzzy=fuzzy, nested=nested)
     assert list(linker.link_all(texts)) == [linker.link(text) for text in texts]
 
 
