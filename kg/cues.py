@@ -19,6 +19,7 @@ from kg.scopes import (
     CLAUSE_END,
     DIGIT,
     FILLS,
+    GOES_ON,
     HOLDS_OFF,
     LIST_END,
     OPEN,
@@ -39,6 +40,7 @@ _CLASSES = {
     REPORTS: "说觉让叫带给催问担陪讲想认",
     ASKS: "?吗",
     DIGIT: "0123456789",
+    GOES_ON: "或如",
 }
 
 _ASKING = {"是": "不是", "有": "没有", "会": "不会", "能": "不能"}

@@ -80,8 +80,9 @@ FILLS, BARE, CHAINS, OPEN, PRESUPPOSES, HOLDS_OFF, TREATS = (1 << bit for bit in
 """Traits of words. They may stand between a negation and what it denies; between 不 or 没 and it; between the items
 of a list. They ask for more than yes or no; take what was named before for granted; keep a negation from what comes
 next; take what comes next for granted."""
-CLAUSE_END, LIST_END, REPORTS, ASKS, DIGIT = 1, 2, 4, 8, 16
-"""Classes of characters: what may follow a clause; a listed item; a person who only reports; a question's end."""
+CLAUSE_END, LIST_END, REPORTS, ASKS, DIGIT, GOES_ON = 1, 2, 4, 8, 16, 32
+"""Classes of characters: what may follow a clause; a listed item; a person who only reports; a question's end; what
+goes on behind a comma with what was doubted before it."""
 
 
 CLASS_BITS, TRAIT_BITS = 5, 8
@@ -327,7 +328,7 @@ def _go_on(state: Numbers, mentions: Numbers, kind: int, start: int, stop: int, 
     elif kind == Cue.STOP:
         state[_NEGATION], state[_DOUBT] = 0, -1
     elif kind == Cue.COMMA or (kind == Cue.SPACE and (start != state[_REACH] or state[_CHAINED])):
-        _comma(state, stop)
+        _comma(state, stop, after & GOES_ON != 0)
     elif kind == Cue.LINE:
         new_line(state)
     elif kind == Cue.SENTENCE or (kind == Cue.POINT and not after & DIGIT):
@@ -335,7 +336,7 @@ def _go_on(state: Numbers, mentions: Numbers, kind: int, start: int, stop: int, 
 
 
 @compilable
-def _comma(state: Numbers, stop: int) -> None:
+def _comma(state: Numbers, stop: int, goes_on: bool) -> None:
     if state[_NEGATION] == Cue.DENIAL and state[_CHAINED]:
         state[_CROSSED] = 1
         _forget_gap(state, stop)
@@ -343,7 +344,9 @@ def _comma(state: Numbers, stop: int) -> None:
         state[_NEGATION] = 0
     if state[NEXT] > state[_FIRST]:
         state[_BEFORE] = 0
+    doubted = goes_on and state[_DOUBT] >= 0
     _new_clause(state)
+    state[_DOUBT] = stop if doubted else -1
 
 
 @compilable
