@@ -6,6 +6,7 @@ sounds alike, looks alike, or both (`Likeness`). What the slip changes decides w
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from kg.sounds import syllables
 
 THRESHOLD = 0.75
 _SHORT, _SHORTEST = 3, 2
+_LAST_LETTER = "\U0010ffff"
 _READ, _NEAR_SIZE, _FEWER = 20_000, 2, 2
 
 
@@ -45,6 +47,7 @@ class FuzzyNames:
         self._index = index_of(names)
         self._sizes = np.diff(self._index.bounds).astype(np.int16)
         tables = ((syllables(), _SHORT), (shapes(), _SHORT), (both(), _SHORTEST))
+        self._in_order = sorted(names)
         self._likenesses = [Likeness(names, table, shortest) for table, shortest in tables]
 
     def search(
@@ -98,7 +101,9 @@ class FuzzyNames:
     def _slips(self, text: str, rows: Numbers, held: bytes) -> Iterator[Near]:
         for start, end, number in rows.tolist():
             slip = Slip(text, start, end, self._names[number], held)
-            if slip.is_in_letters(coined=self._coined[number]) and not self._makes_word(slip, slip.pairs()):
+            if not slip.is_in_letters(coined=self._coined[number]) or self._makes_word(slip, slip.pairs()):
+                continue
+            if not slip.is_cut_short or self._is_only(slip):
                 yield Near(start, end, number, slip.score())
 
     def _alike(self, text: str, rows: Numbers, held: bytes) -> Iterator[Near]:
@@ -109,6 +114,12 @@ class FuzzyNames:
 
     def _makes_word(self, slip: Slip, pairs: Iterable[str]) -> bool:
         return slip.makes_word() or any(map(self._is_part, pairs))
+
+    def _is_only(self, slip: Slip) -> bool:
+        """Whether no other name begins like what is written."""
+        first = bisect_left(self._in_order, slip.window)
+        last = bisect_left(self._in_order, slip.window + _LAST_LETTER)
+        return all(name.startswith(slip.name) for name in self._in_order[first:last])
 
     def _is_part(self, pair: str) -> bool:
         """Whether two characters stand together in a name."""

@@ -24,8 +24,10 @@ _FUNCTION = frozenset(
 _COUNTS, _MEASURES = frozenset("一二两三四五六七八九十半几每"), frozenset("个次天周月年种瓶盒片粒颗支袋杯碗步点些")
 _BESIDE = frozenset("中正一含种由如")
 """Letters that stand before or behind a name and belong to the sentence."""
+_HEADS = frozenset("炎病症癌瘤痛疼伤石疮热血变术片丸散剂汤膏液水酸酯盐碱钠钙钾镁锌")
+"""Last letters that say what a name is: without them it may be another."""
 _OF_A_KIND = ("性", "型", "的")
-_OPEN = frozenset("吃服用喝打开涂擦抹含输查做得患买配加叫是了的有和跟与及或在对过片胶颗注缓滴软乳丸散口")
+_OPEN = frozenset("吃服用喝打开涂擦抹含输查做得患买配加叫是了的有和跟与及或在对过吗呢吧啊来片胶颗注缓滴软乳丸散口")
 """Letters that often stand beside a name and belong to no longer word with its own."""
 
 
@@ -56,7 +58,9 @@ class Slip:
         if self._swapped is not None:
             return not self._held
         growth = len(self.window) - len(self.name)
-        if not self._keeps_ends or (self._held and (growth > 0 or len(self.name) < _LONG)):
+        if self.is_cut_short:
+            return len(self.name) > (_SHORT - coined) and self.name[-1] not in _HEADS and self._is_open(self._end)
+        if not self._keeps_ends(coined) or (self._held and (growth > 0 or len(self.name) < _LONG)):
             return False
         if growth < 0:
             return self._lost_inside(coined)
@@ -64,19 +68,22 @@ class Slip:
             return self._doubles or (coined and len(self.name) > _SHORT)
         return self._is_like(coined) or (len(self._edits) == 1 and len(self.name) >= _LONG and not self._held)
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether but the last letter of the name is missing."""
+        return self.window == self.name[:-1]
+
     def is_alike(self) -> bool:
         """Whether most letters are the name's own, and the others only sound or look like them."""
         if self.window == self.name or self._is_loose:
             return False
         if self._held == len(self.window) - 1 and not all(looks_alike(*pair) for pair in self._changed):
             return False
-        if self._written & (_MEANINGFUL | _FUNCTION if len(self.name) == _SHORTEST else _FUNCTION):
+        barred = _MEANINGFUL | _FUNCTION if len(self.name) == _SHORTEST else _FUNCTION
+        if self._written & barred and (len(self.name) <= _SHORT or self._held):
             return False
-        if (
-            len(self.name) <= _SHORT
-            and self._changes_meaning
-            and not all(sounds_alike(*pair) for pair in self._changed)
-        ):
+        sounding = all(sounds_alike(*pair) for pair in self._changed)
+        if len(self.name) <= _SHORT and self._changes_meaning and not sounding:
             return False
         return 2 * len(self._edits) < max(len(self.name), _SHORTEST + 1)
 
@@ -104,7 +111,7 @@ class Slip:
 
     def makes_word(self) -> bool:
         """Whether what was written makes an everyday word with its neighbours, or a number with what it counts."""
-        return self._runs_on or any(map(_is_word, self.pairs()))
+        return self._runs_on or self._counts or any(map(_is_word, self.pairs()))
 
     def score(self) -> float:
         """1 - slips / length, where a letter that is alike is half a slip, and two that were swapped are one."""
@@ -153,6 +160,12 @@ class Slip:
             return False
         return self._text[self._end - 1 : self._end + 1] in everyday_words()
 
+    @property
+    def _counts(self) -> bool:
+        """Whether it begins with a number and what it counts: 一瓶胶囊."""
+        first, second = self._text[max(self._start - 1, 0) : self._start + 1], self.window[:2]
+        return any(pair[0] in _COUNTS and pair[-1] in _MEASURES for pair in (first, second))
+
     def _lost_inside(self, coined: bool) -> bool:
         """Whether enough stands on both sides of what is lost; a lone letter may belong to the word beside it."""
         before = self._edits[0][1]
@@ -171,14 +184,16 @@ class Slip:
     def _is_like(self, coined: bool) -> bool:
         return all(_alike(*pair) or (coined and near_in_sound(*pair)) for pair in self._changed)
 
-    @property
-    def _keeps_ends(self) -> bool:
-        return all(_alike(self.window[end], self.name[end]) for end in (0, -1))
+    def _keeps_ends(self, coined: bool) -> bool:
+        """Whether both ends are the name's own or alike; the last letter of a coined name may be less so."""
+        first, last = ((self.window[end], self.name[end]) for end in (0, -1))
+        loose = coined and len(self.name) >= _SHORT and last[1] not in _HEADS and self._is_open(self._end)
+        return _alike(*first) and (_alike(*last) or (loose and near_in_sound(*last)))
 
 
 def _is_word(pair: str) -> bool:
-    """Whether two characters are an everyday word, or a number and what it counts."""
-    return pair in everyday_words() or pair[0].isdigit() or (pair[0] in _COUNTS and pair[1] in _MEASURES)
+    """Whether two characters are an everyday word, or go on with a number."""
+    return pair in everyday_words() or pair[0].isdigit()
 
 
 def _alike(one: str, other: str) -> bool:
