@@ -55,10 +55,11 @@ _OPPOSITES = {
     AVOIDED_FOOD: RECOMMENDED_FOOD,
 }
 _WITHOUT = re.compile(
-    "(?:(?<!有)没有|(?<!有)没|未|非|(?<!是)不是|除了|(?<!排)除|不备孕[和或及、]|[岁月]以上的?|不能?算|不属于)$"
+    "(?:(?:(?<!有)没有?|未|(?<!有)无)(?:再?次?(?:出现|发生|发现|合并|伴有?))?|非|(?<!是)不是|除了|(?<!排)除|不备孕[和或及、]|[岁月]以上的?|不能?算|不属于)$"
 )
 _PART_OF_A_WORD = re.compile("表面抗体|抗体|病毒|疫苗|免疫球|两对半|携带者")
-_EXCLUDING = 4
+_OPERATING = re.compile("(?:辅助)?下?[^,。;、]{0,6}(?:手术|切除)")
+_EXCLUDING = 6
 
 Judged = tuple[Verdict, list[Fact]]
 
@@ -133,6 +134,8 @@ class Checker:
             letter = "N"
         if letter == "F" and _PART_OF_A_WORD.match(text, mention.end):
             letter = "X"
+        if letter == "E" and _OPERATING.match(text, mention.end):
+            letter = "T"
         entities = [mention.entity, *(self._groups[group] if group else ())]
         distinct = list(dict.fromkeys(entities))
         return Item(

@@ -150,7 +150,7 @@ _CLASHES = (
     f"(?P<s>D){gap(3)}{FORBID}{gap(3)}[和与跟同]{EITHER}{gap(3)}{BOTH}",
     f"(?P<s>D){gap(3)}(?:期间|时|后|的时候|前后|的话)?{gap(3)},?{gap(6)}{FORBID}{gap(4)}(?:喝|饮|沾|碰){gap(2)}(?P<o>O)",
     f"(?P<o>O){gap(4)}{FORBID}(?:再)?{USE}?{gap(3)}(?P<s>D)",
-    f"(?:吃|用|服用?|口服)(?:了|着)?(?P<s>D)的?(?:患者|病人|人|期间|时候?|同时|,){gap(4)}{FORBID_USE}{gap(3)}(?P<o>D)",
+    f"(?:吃|用|服用?|口服)(?:了|着)?(?P<s>D)的?(?:患者|病人|人|期间|时候?|同时|,)(?!但|而|不过){gap(4)}{FORBID_USE}{gap(3)}(?P<o>D)",
 )
 _EFFECTS_ON_EACH_OTHER = (
     f"(?P<s>D)[和与跟及同]{EITHER}{gap(4)}(?:有|存在|会|发生|产生)+{gap(4)}(?:相互作用|冲突|配伍禁忌)",
@@ -180,7 +180,7 @@ _SYMPTOMS = (
     f"{ILL}{pause(6, 6)}{OFTEN}+(?:出现|表现为|表现|伴有?|有|引起|导致|造成|引发|起|感到|觉得|留下|发生)"
     f"(?!的){gap(6)}{FINDING}",
     f"{ILL}{gap(6)}(?:引起|导致|造成|引发|诱发|表现为)(?!的){gap(6)}{FINDING}",
-    f"{ILL}{gap(6)}(?:会|可能会|容易|可以有|经常|常常|总是|老是)(?:有|出现|感觉|觉得|感到|变得)*{gap(2)}{FINDING}",
+    f"{ILL}{gap(6)}(?:会|可能会|容易|可以有|经常|常常|总是|老是)(?:有|出现|感觉|觉得|感到|变得)*[^A-Z,是]{{0,2}}?{FINDING}",
     f"{ILL}{gap(6)}(?:特别|非常|明显|剧烈|老是|总是|总会|十分){gap(2)}{FINDING}",
     f"{ILL}{gap(3)}以{FINDING}{gap(3)}(?:为|常见|多见)",
     f"{ILL}(?:初期|早期|晚期|后期|急性期|发作时?|时|的时候)(?:就是|就会|多|主要|有|以)+{gap(2)}{FINDING}",
@@ -190,7 +190,7 @@ _SYMPTOMS = (
 _NAMED_SYMPTOMS = (
     f"{ILLS}{gap(2)}都{gap(2)}(?:会|可以?|能)?(?:有|出现|引起|导致|伴有?|表现为){gap(4)}{FINDING}",
     f"{ILL}(?:起来)?{FINDING}(?:比较|很|非常|特别)?(?:明显|得厉害|突出|剧烈)",
-    f"{FINDING}{pause(2, 3)}(?:是|像|属于|为){gap(3)}{ILL}的?{gap(12)}(?:症状|表现|征象|信号|特征)",
+    f"{FINDING}{pause(2, 3)}(?:(?<![或还])是|像|属于|(?<!因)为){gap(3)}{ILL}的?{gap(12)}(?:症状|表现|征象|信号|特征)",
     f"{ILL}的?{gap(6)}(?:症状|表现|特点|特征|征象){gap(5)}{BE}{gap(6)}{FINDING}",
     f"{FINDING}{pause(3, 4)}(?:多见于|常见于|见于|提示|考虑是?|要?警惕|要?小心|符合){gap(3)}{ILL}(?!{CAUSED})",
 )
@@ -239,7 +239,7 @@ _BAD_FOOD = (
 _GOOD_FOOD = (
     f"{ILL}{gap(3)}(?:吃|喝|食用)(?:点|些)?{FOOD}{gap(2)}(?:没事|没关系|没问题|无妨)",
     f"{ILL}{gap(3)}(?:吃|喝|食用)(?:点|些)?{FOOD}{gap(2)}(?:养|好|有好处|很好|有益|有帮助)",
-    f"{ILL}{pause(6, 4)}(?:可以|能|宜|多|适合|建议|应该?|最好|要){gap(2)}(?:吃|喝|食用|饮用?){gap(3)}{FOOD}",
+    f"{ILL}{pause(6, 4)}(?:可以|能|宜|多|适合|建议|应该?|最好|要){gap(2)}(?:吃|喝|食用|饮用?){gap(3)}{FOOD}(?!之?[前后])",
 )
 _CONTENTS = (f"(?P<s>D){gap(4)}(?:含有?|成[分份]{gap(2)}(?:是|有|为|包括|:)){gap(6)}(?P<o>{many('DI')})",)
 _CURES = (
@@ -272,7 +272,7 @@ _TABLE: tuple[_Row, ...] = (
     ((EXAMINATION,), NOT_NEEDED, (*_TESTS_OF, *_TESTS_FOR), Omission.FAR),
     ((DEPARTMENT,), NOT_NEEDED, _WARDS, Omission.FAR),
     ((AVOIDED_FOOD,), "不是|不必|没必要", _BAD_FOOD, Omission.NEAR),
-    ((RECOMMENDED_FOOD,), "不|少|忌|避免|戒|别|禁|勿", _GOOD_FOOD, Omission.NEAR),
+    ((RECOMMENDED_FOOD,), "不|少|忌|避免|戒|别|禁|勿|终|停|拒", _GOOD_FOOD, Omission.NEAR),
     ((INGREDIENT,), NOT_STATED, _CONTENTS, Omission.NEAR),
     (_CURE_KINDS, NOT_STATED, _CURES, Omission.FAR),
     ((SITE,), NOT_STATED, _SITES, Omission.NEAR),

@@ -27,11 +27,14 @@ _WHICH = re.compile(
     "|(?P<do>[挂看去做查吃用])(?:什么|哪个|哪些|啥)(?:科室?|检查|药物?))[?\\s]*$"
 )
 _ASKS = re.compile("(?:吗|么|呢)?[?\\s]*$")
-_REPLACED = re.compile("(?:代替|替代|而不是|停用?|换掉)[^A-Z,]{0,2}$")
-_LOOK_BACK = 6
+_REPLACED = re.compile("(?:代替|替代|而不是|停用?|换掉|误(?:以|认)?为是?|误诊[为成])[^A-Z,]{0,2}$")
+_UNRELATED = re.compile("[A-Z](?:[^A-Z,]{0,8}?(?:无关|没有?(?:什么|任何|太大|多大)?关系|毫无关系|关系不大)|的可能性?(?:不大|很小))")
+_SUPPOSED = re.compile("(?:如果|若|要是|假如|万一)[^,A-Z]*$")
+_LOOK_BACK, _SUPPOSING = 6, 12
 _RECENT, _REMEMBERED = 2, 6
 _CLAUSE = 90
 _SHORT = 16
+_NEARBY = 32
 _BOTH = 2
 
 
@@ -140,17 +143,22 @@ class Reading:
         places = sorted(skeleton.items)
         clauses = [0, *(place + 1 for place, mark in enumerate(skeleton.text) if mark == ",")]
         passed = 0
+        named = dict[str, int]()
         for start in clauses:
             while passed < len(places) and places[passed] < start:
-                if not _REPLACED.search(skeleton.text, max(0, places[passed] - _LOOK_BACK), places[passed]):
+                if not _is_set_aside(skeleton.text, places[passed]):
                     _update(topics, skeleton.items[places[passed]])
+                    named[skeleton.items[places[passed]].letter] = places[passed]
                 passed += 1
             rest = skeleton.text[start : start + _CLAUSE]
             near = places[passed : bisect_left(places, start + _CLAUSE)]
             for topic in topics.values() if near else ():
                 moved = {place - start + 1: skeleton.items[place] for place in near}
                 omission = Omission.FAR if earlier.get(topic.letter) is topic else Omission.NEAR
-                is_plain = omission is Omission.NEAR or self._plain == number - 1 == self._topics[topic.letter][0]
+                if omission is Omission.NEAR:
+                    is_plain = start - named[topic.letter] <= _NEARBY
+                else:
+                    is_plain = self._plain == number - 1 == self._topics[topic.letter][0]
                 yield Elliptic(Skeleton(topic.letter + rest, {0: topic, **moved}), topic, omission, is_plain)
 
     def _remember(self, skeleton: Skeleton, number: int, *, is_asked: bool) -> None:
@@ -162,8 +170,10 @@ class Reading:
             self._plain = number
         if not is_asked:
             latest: dict[str, Item] = {}
-            for _, item in sorted(skeleton.items.items()):
-                _update(latest, item)
+            for place, item in sorted(skeleton.items.items()):
+                supposed = item.letter == "G" and _SUPPOSED.search(skeleton.text, max(0, place - _SUPPOSING), place)
+                if not supposed and not _is_set_aside(skeleton.text, place):
+                    _update(latest, item)
             self._topics.update({letter: (number, item) for letter, item in latest.items()})
 
 
@@ -172,6 +182,12 @@ def _update(topics: dict[str, Item], item: Item) -> None:
     known = topics.get(item.letter)
     if item.letter in "DFG" and not (item.is_symptom and known and not known.is_symptom):
         topics[item.letter] = item
+
+
+def _is_set_aside(skeleton: str, place: int) -> bool:
+    """Whether a name is mentioned as not what is meant: 误以为是感冒, 跟脂肪肝没有关系."""
+    before = _REPLACED.search(skeleton, max(0, place - _LOOK_BACK), place)
+    return before is not None or _UNRELATED.match(skeleton, place) is not None
 
 
 def _answered(asked: Skeleton, answer: Skeleton) -> Skeleton | None:
