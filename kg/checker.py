@@ -31,6 +31,8 @@ from kg.relations import (
     TREATMENT,
     resolve,
 )
+from kg.nearby import said_near
+from kg.settling import Drawn, settled
 
 _LETTERS: dict[EntityType, str] = {
     "drug": "D",
@@ -92,18 +94,22 @@ class Checker:
         placed = (self._placed(claim, plain) for claim in claims.values())
         return sorted(placed, key=lambda claim: (claim.start, claim.end, claim.relation, claim.object))
 
-    def _of_sentence(self, skeleton: Skeleton, elliptic: Sequence[Elliptic]) -> Iterator[Claim]:
-        """What a sentence claims in its own words, then what it claims of things named before."""
-        said = set[tuple[str, str, str]]()
-        for stated in stated_in(skeleton.text):
-            for claim in self._claims(stated, skeleton, None):
-                said.add((claim.subject, claim.relation, claim.object))
-                yield claim
+    def _of_sentence(self, skeleton: Skeleton, elliptic: Sequence[Elliptic]) -> list[Claim]:
+        """What a sentence claims in its own words, and what it claims of things named before."""
+        drawn = [one for stated in stated_in(skeleton.text) for one in self._claims(stated, skeleton, None)]
         for clause in elliptic:
             for stated in stated_of(clause.skeleton.text, clause.omission):
-                for claim in self._claims(stated, clause.skeleton, clause):
-                    if (claim.subject, claim.relation, claim.object) not in said:
-                        yield claim
+                drawn += self._claims(stated, clause.skeleton, clause)
+        said = {frozenset((one.claim.subject, one.claim.object)) for one in drawn if one.claim.evidence}
+        for near in said_near(skeleton, self._facts_between):
+            if frozenset((near.subject.name, near.target.name)) not in said:
+                drawn.append(Drawn(_claim(near.relation, near.verdict, near.evidence, near.subject, near.target), None, None))
+        return settled(drawn)
+
+    def _facts_between(self, one: Item, other: Item) -> list[Fact]:
+        ends = [(a, b) for a in one.entities for b in other.entities]
+        both = ends + [(b, a) for a, b in ends]
+        return list({(f.subject, f.relation, f.object): f for a, b in both for f in self._graph.triples(a, object=b)}.values())
 
     @staticmethod
     def _placed(claim: Claim, plain: Normalised) -> Claim:
@@ -148,7 +154,7 @@ class Checker:
             of_family=mention.experiencer == "family",
         )
 
-    def _claims(self, stated: Stated, skeleton: Skeleton, clause: Elliptic | None) -> Iterator[Claim]:
+    def _claims(self, stated: Stated, skeleton: Skeleton, clause: Elliptic | None) -> Iterator[Drawn]:
         """The claims that a statement makes, placed in the normalised text."""
         targets = [skeleton.items[place] for place in stated.objects]
         if not all(target.of_family for target in targets):
@@ -157,12 +163,12 @@ class Checker:
             for target in targets:
                 yield from self._claim(stated, skeleton.items[subject], target, clause)
 
-    def _claim(self, stated: Stated, subject: Item, target: Item, clause: Elliptic | None) -> Iterator[Claim]:
+    def _claim(self, stated: Stated, subject: Item, target: Item, clause: Elliptic | None) -> Iterator[Drawn]:
         """One claim. Only what is stated plainly, of something named without doubt, can be contradicted."""
         if subject.name == target.name:
             return
         relation, verdict, evidence = self._best(stated.relations, subject, target)
-        if relation == SYMPTOM and subject.is_symptom and not evidence:
+        if relation == SYMPTOM and not evidence and (subject.is_symptom or (clause and not target.is_symptom)):
             return
         if resolve(relation).inverted:
             relation, subject, target = resolve(relation).relation.name, target, subject
@@ -172,15 +178,9 @@ class Checker:
         if verdict == "contradicted" and not is_plain:
             verdict, evidence = "unknown", []
         named = [item for item in (subject, target) if clause is None or item is not clause.topic]
-        yield Claim(
-            subject=subject.name,
-            relation=relation,
-            object=target.name,
-            verdict=verdict,
-            evidence=evidence,
-            start=min(item.start for item in named),
-            end=max(item.end for item in named),
-        )
+        claim = _claim(relation, verdict, evidence, subject, target, named)
+        symptom = next((item.name for item in (subject, target) if item.is_symptom), None)
+        yield Drawn(claim, clause.topic.name if clause else None, symptom)
 
     def _best(self, relations: Sequence[str], subject: Item, target: Item) -> tuple[str, Verdict, list[Fact]]:
         """The relation among those the words allow that the graph knows something of; the usual one otherwise."""
@@ -208,6 +208,27 @@ class Checker:
             for target in targets
             for fact in self._graph.triples(subject, relation, target)
         ]
+
+
+def _claim(
+    relation: str,
+    verdict: Verdict,
+    evidence: list[Fact],
+    subject: Item,
+    target: Item,
+    named: Sequence[Item] = (),
+) -> Claim:
+    """A claim that lies where those of its names stand that are `named`, both if left out."""
+    placed = named or (subject, target)
+    return Claim(
+        subject=subject.name,
+        relation=relation,
+        object=target.name,
+        verdict=verdict,
+        evidence=evidence,
+        start=min(item.start for item in placed),
+        end=max(item.end for item in placed),
+    )
 
 
 def check(text: str, graph: KnowledgeGraph) -> list[Claim]:

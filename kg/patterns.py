@@ -9,8 +9,8 @@ from functools import cache, lru_cache
 import msgspec
 
 from kg.phrases import TOGETHER, Omission, Phrase, phrases
-from kg.wording import JOINT, PEOPLE
 from kg.relations import CONTRAINDICATION, EXAMINATION, INDICATION
+from kg.wording import JOINT, PEOPLE
 
 
 class Stated(msgspec.Struct, frozen=True):
@@ -41,7 +41,9 @@ _UNDER_CONDITION = {
         "好了|好转|停|痊愈|治愈|酒|急性|[早晚中初]期|期间?(?!的)|不明|后|前|轻|太|如果|代替|替代|换|空腹|合并|伴|[严比较]重|再"
         r"|\d|低于|不到|超过|以内|以下|岁|总|老是|经常"
     ),
-    INDICATION: re.compile("(?<![饭餐])后|结束|停|好了|痊愈|生完|[岁月]以上|如(?!下)|若|必须|正在|一直|之前|前提|才[能可行]|方可|等[^,A-Z]{0,10}[再才]"),
+    INDICATION: re.compile(
+        "(?<![饭餐])后|结束|停|好了|痊愈|生完|[岁月]以上|如(?!下)|若|必须|正在|一直|之前|前提|才[能可行]|方可|等[^,A-Z]{0,10}[再才]"
+    ),
     TOGETHER: re.compile("隔|错开|分开|小时|停|换|等|之后"),
 }
 _FORBIDDEN_BEFORE = re.compile(
@@ -55,7 +57,9 @@ _GOES_ON = re.compile(
     "[A-Z](?:[吃用服]药|刚|[吃用]完|有些?的?人|长期|个别|最|要?(?:注意|当心|小心|警惕)|副作用|就|它|通常|往往|经常|后期|甚至|而且|并且|同时|但是?|不过|也|还|并|常|一般|大?多|主要|偶尔|有时|严重时?|晚期|早期|可|会|容易|易|伴|有可能|引起|导致|造成|出现|表现"
     "|吃了|服用后|少|不能|不宜|不要|忌|避免|禁|宜|所以|病因|原因|好发)"
 )
-_DRUG_GOES_ON = re.compile("D(?:也|还|一般|主要|常|临床|其实|这个?药?|倒|反正|就算|即使)*(?:可|能|用于|适用|适合|主治|适应|对|是|[FG])")
+_DRUG_GOES_ON = re.compile(
+    "D(?:也|还|一般|主要|常|临床|其实|这个?药?|倒|反正|就算|即使)*(?:可|能|用于|适用|适合|主治|适应|对|是|[FG])"
+)
 _JUST_BEHIND, _JUST_BEFORE, _LOOK_BACK, _CLAUSE, _BEFORE = 6, 4, 8, 40, 200
 _LETTER = re.compile("[A-Z]")
 _TWO_NAMES = re.compile("[A-MO-WYZ][^A-MO-WYZ]*[A-MO-WYZ]")
@@ -166,6 +170,11 @@ def _is_taken_back(phrase: Phrase, found: re.Match[str]) -> bool:
         or hedge.search(_clause(skeleton, start, found.end())) is not None
         or _FORBIDDEN_BEFORE.search(skeleton, max(0, start - _LOOK_BACK), start) is not None
     )
+
+
+def is_hedged(words: str, *, examining: bool = False) -> bool:
+    """Whether words ask or doubt; where one is `examining`, to ask whether something is there is no doubt."""
+    return (_DOUBTED if examining else _HEDGED).search(words) is not None
 
 
 def _letters(found: re.Match[str], group: str) -> list[int]:

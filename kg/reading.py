@@ -28,7 +28,9 @@ _WHICH = re.compile(
 )
 _ASKS = re.compile("(?:吗|么|呢)?[?\\s]*$")
 _REPLACED = re.compile("(?:代替|替代|而不是|停用?|换掉|误(?:以|认)?为是?|误诊[为成])[^A-Z,]{0,2}$")
-_UNRELATED = re.compile("[A-Z](?:[^A-Z,]{0,8}?(?:无关|没有?(?:什么|任何|太大|多大)?关系|毫无关系|关系不大)|的可能性?(?:不大|很小))")
+_UNRELATED = re.compile(
+    "[A-Z](?:[^A-Z,]{0,8}?(?:无关|没有?(?:什么|任何|太大|多大)?关系|毫无关系|关系不大)|的可能性?(?:不大|很小))"
+)
 _SUPPOSED = re.compile("(?:如果|若|要是|假如|万一)[^,A-Z]*$")
 _LOOK_BACK, _SUPPOSING = 6, 12
 _RECENT, _REMEMBERED = 2, 6

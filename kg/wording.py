@@ -39,9 +39,7 @@ _OF_PEOPLE = "病史|患者|病人|人群|妇女|女性|期间|人|者|期|时|�
 JOINT = f"(?:{SEPARATOR}|(?:{_OF_PEOPLE}|,){{0,8}})"
 """Between names that all have the same said of them: 怀孕期间头痛."""
 PLAIN_JOINT = f"(?:{_PLAIN}|(?:{_OF_PEOPLE}){{0,8}})"
-PEOPLE = (
-    "(?:的?(?:患者|病人|人群|人|朋友|妇女|女性|期间|期|时候|时|者|情况|话|急性发作|发作|急性期|病史|了|得厉害))*"
-)
+PEOPLE = "(?:的?(?:患者|病人|人群|人|朋友|妇女|女性|期间|期|时候|时|者|情况|话|急性发作|发作|急性期|病史|了|得厉害))*"
 
 # Giving and forbidding.
 

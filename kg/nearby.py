@@ -1,0 +1,193 @@
+"""Names that stand together and are joined in the graph: what the words around them say of that very fact.
+
+No list of phrases holds every way to say that aspirin is for the heart. Where the graph knows how two names of one
+breath are joined, it is enough to see whether the words are for or against it; so this reading supports, and
+contradicts where words of approval meet a ban, but it never claims what the graph does not know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from kg.patterns import is_hedged, question_start
+from kg.phrases import SUITABLE, TOGETHER
+from kg.reading import Item, Skeleton
+from kg.records import Fact, Verdict
+from kg.relations import (
+    ADVERSE,
+    COMPLICATION,
+    CONTRAINDICATION,
+    DEPARTMENT,
+    EXAMINATION,
+    INDICATION,
+    INTERACTION,
+    SYMPTOM,
+)
+from kg.wording import DENIED, IF, LEAD_TO, NOT_NEEDED, USE
+
+_REACH = 24
+_SPOKEN = "DFGEKO"
+_IDIOMS = re.compile(
+    "[离少]不[开了]|[受忍]不[了住]|别[断停忘急怕硬拖担]|不能?[停断]|不(?:用|要|必)(?:怕|担心|停)|没什么大不了|没跑|跑不了|不光|不仅|不止|不一会|不久"
+    "|不(?:好好|治|管|控制|及时|注意|舒服|少|错)|没几天|没多久"
+)
+_DENIED = re.compile(f"{DENIED}|少[吃用喝]|换掉|换成|不如|与其|怀疑|误")
+_CONDITION = re.compile(f"{IF}|之?后再|停|等|除非|前提|才[能可]|[岁月]以上|必须|正在|一直|之前|小时|隔|过")
+_TAKEN_FOR_ILLNESS = re.compile(f"{LEAD_TO}|副作用|不良反应|小心|当心|警惕|怕|加重|恶化|伤|过[敏量]")
+_AGAINST = re.compile(
+    "不能|不可|不宜|不要|不得(?!不)|不准|不许|不敢|不行|不用|不适|不合适|不建议|不推荐|不考虑|不该|不碰|不沾|(?<![特分区级鉴个])别|禁|(?<!禁)忌|切勿"
+    "|避免|避开|停|[碰用吃沾]不得|[用吃]不了|绕着|算了|远离|[不没]是[^A-Z,]{0,4}该"
+)
+_CAREFUL = re.compile("慎|小心|当心|注意|权衡|监测|减量|酌情|遵医嘱")
+_APPROVED = re.compile(
+    "放心|没事|没(?:有|什么|任何|多大)*(?:问题|关系|影响|妨碍|大不了)|无妨|安全|不要紧|不碍事|不用(?:怕|担心)|不影响[吃用服]|不耽误|照[样用吃常]"
+    "|挺好|很好|效果[很挺也]?好|[也都就]行|[也都]?可以|[也都]能|(?:吃|用|喝|打)点|[吃用]就[好行]|顶一顶"
+)
+_CLASHING = re.compile(
+    "冲突|犯冲|相冲|打架|相克|对着干|不对付|遇[上到]|碰[上到]|撞[上到]|堆积|蓄积|吸收|浓度|药效|疗效|出血|风险|危险|反应|出(?:大)?(?:事|问题)|隔开|错开|间隔|岔开"
+    "|不能|不要|(?<![特分区级鉴个])别|不宜|避免|禁|忌"
+)
+_AGREEING = re.compile(
+    "(?:不|没有?|没什么)(?:冲突|打架|犯冲|相互作用)|(?:一起|一块|同时|合用|照样|同服).*(?:没事|没问题|没关系|无妨|不要紧|就[好行]|[也都]行|可以|安全|放心)"
+    "|(?:可以|放心|能).*(?:一起|一块|同时|合用|同服)|照样可以|双管齐下|好得快|效果(?:更|会更)?好|同时再[吃用]"
+)
+_HELPING = re.compile("治|缓解|改善|减轻|控制|用于|预防|防止|止|对|退")
+_BLAMED = re.compile(f"{LEAD_TO}|所致|闹的|惹的|反应|有关|关系|副作用|老毛病|的事")
+_RECOVERED = re.compile("[^A-Z,]{0,3}(?:就?好|缓解|减轻|消|退|没|可以|能|的?时?候?[吃用服])")
+_TAKING = re.compile(USE)
+_SHOWING = re.compile(
+    "像|典型|没跑|跑不了|提示|考虑|就是|说明|符合|是|症状|表现|多半|应该|估计|八成|嘛|的人|会|有|出现|就|都|常|爱|容易|发作|起来|为什么|总|老|不光|还|起|厉害"
+)
+_BECOMING = re.compile(
+    "成|变|发展|引起|导致|伤|就是|防|小心|当心|警惕|并发|会|容易|转|怕|严重|最后|早晚|以后|长了|久了|可能|风险|危险"
+)
+
+
+class Near(msgspec.Struct, frozen=True):
+    """What is said of two names: the relation as it is said, and the facts for or against it."""
+
+    relation: str
+    verdict: Verdict
+    evidence: list[Fact]
+    subject: Item
+    target: Item
+
+
+def said_near(skeleton: Skeleton, facts_between: Callable[[Item, Item], list[Fact]]) -> Iterator[Near]:
+    """What a sentence says of the names in it that stand together and that facts join."""
+    end = question_start(skeleton.text)
+    places = [place for place, item in sorted(skeleton.items.items()) if item.letter in _SPOKEN and place < end]
+    for number, first in enumerate(places):
+        for second in places[number + 1 :]:
+            if second - first > _REACH or skeleton.text.count(",", first, second) > 1:
+                break
+            yield from _between(skeleton, first, second, facts_between)
+
+
+def _between(
+    skeleton: Skeleton, first: int, second: int, facts_between: Callable[[Item, Item], list[Fact]]
+) -> Iterator[Near]:
+    one, other = skeleton.items[first], skeleton.items[second]
+    if one.name == other.name or one.of_family or other.of_family:
+        return
+    facts = facts_between(one, other)
+    relations = {fact.relation for fact in facts}
+    if not facts or {INDICATION, CONTRAINDICATION} <= relations:
+        return
+    words = _Words.around(skeleton.text, first, second)
+    for relation in sorted(relations):
+        read = _READINGS.get(relation)
+        said = read(words) if read and not is_hedged(words.window, examining=relation == EXAMINATION) else None
+        if said:
+            evidence = [fact for fact in facts if fact.relation == relation]
+            subject, target = _ends(one, other, evidence[0])
+            against = said in (SUITABLE, INDICATION, TOGETHER) and relation in (CONTRAINDICATION, INTERACTION)
+            named = SUITABLE if said == INDICATION and target.letter == "G" else said
+            yield Near(named, "contradicted" if against else "supported", evidence, subject, target)
+
+
+def _ends(one: Item, other: Item, fact: Fact) -> tuple[Item, Item]:
+    return (one, other) if fact.subject in one.entities else (other, one)
+
+
+class _Words(msgspec.Struct, frozen=True):
+    """The words around two names: from the start of the first one's clause to the end of the second one's."""
+
+    window: str
+    before: str
+    between: str
+    after: str
+    letters: str
+
+    @classmethod
+    def around(cls, text: str, first: int, second: int) -> _Words:
+        start = max(text.rfind(",", max(0, first - _REACH), first) + 1, first - _REACH, 0)
+        stop = text.find(",", second, second + _REACH)
+        stop = min(len(text), second + _REACH) if stop < 0 else stop
+        before, between, after = text[start:first], text[first + 1 : second], text[second + 1 : stop]
+        return cls(_IDIOMS.sub("", text[start:stop]), before, between, after, text[first] + text[second])
+
+
+def _treats(words: _Words) -> str | None:
+    if _DENIED.search(words.window) or _TAKEN_FOR_ILLNESS.search(words.window):
+        return None
+    return INDICATION
+
+
+def _banned(words: _Words) -> str | None:
+    whole = words.before + words.between + words.after
+    if _CAREFUL.search(whole):
+        return None
+    against = _AGAINST.search(words.window) is not None
+    if not against and not _CONDITION.search(whole) and "," not in words.between and _APPROVED.search(whole):
+        return None if _DENIED.search(_APPROVED.sub("", words.window)) else INDICATION
+    return CONTRAINDICATION if against and not _APPROVED.search(whole) else None
+
+
+def _clash(words: _Words) -> str | None:
+    whole = words.before + words.between + words.after
+    if _AGREEING.search(whole):
+        rest = _AGREEING.sub("", whole)
+        return None if _CLASHING.search(rest) or _CONDITION.search(rest) else TOGETHER
+    return INTERACTION if _CLASHING.search(words.between + words.after) else None
+
+
+def _harms(words: _Words) -> str | None:
+    if _DENIED.search(words.window) or _HELPING.search(words.between) or _RECOVERED.match(words.after):
+        return None
+    if words.letters[0] == "F":
+        return ADVERSE if _BLAMED.search(words.after) else None
+    return ADVERSE
+
+
+def _shows(words: _Words) -> str | None:
+    if _DENIED.search(words.window) or "D" in words.window or _TAKING.search(words.between):
+        return None
+    return SYMPTOM if _SHOWING.search(words.between + words.after[:6]) else None
+
+
+def _becomes(words: _Words) -> str | None:
+    return None if _DENIED.search(words.window) or not _BECOMING.search(words.between + words.after[:6]) else COMPLICATION
+
+
+def _examined(words: _Words) -> str | None:
+    return None if re.search(NOT_NEEDED, words.window) or _DENIED.search(words.window) else EXAMINATION
+
+
+def _sent(words: _Words) -> str | None:
+    return None if re.search(NOT_NEEDED, words.window) or _DENIED.search(words.window) else DEPARTMENT
+
+
+_READINGS: dict[str, Callable[[_Words], str | None]] = {
+    INDICATION: _treats,
+    CONTRAINDICATION: _banned,
+    INTERACTION: _clash,
+    ADVERSE: _harms,
+    SYMPTOM: _shows,
+    COMPLICATION: _becomes,
+    EXAMINATION: _examined,
+    DEPARTMENT: _sent,
+}
