@@ -15,6 +15,7 @@ import msgspec
 from kg.graph import KnowledgeGraph
 from kg.groups import ALCOHOL, alcohol_in, allergic_in, departments_in, entities_of, group_of, groups_in
 from kg.linker import EntityLinker
+from kg.nearby import said_near
 from kg.normalise import Normalised, normalise
 from kg.patterns import Stated, stated_in, stated_of
 from kg.phrases import SUITABLE, TOGETHER
@@ -31,7 +32,6 @@ from kg.relations import (
     TREATMENT,
     resolve,
 )
-from kg.nearby import said_near
 from kg.settling import Drawn, settled
 
 _LETTERS: dict[EntityType, str] = {
@@ -61,6 +61,7 @@ _WITHOUT = re.compile(
 )
 _PART_OF_A_WORD = re.compile("表面抗体|抗体|病毒|疫苗|免疫球|两对半|携带者")
 _OPERATING = re.compile("(?:辅助)?下?[^,。;、]{0,6}(?:手术|切除)")
+_COMPARED = re.compile("(?:比起?|不如|好过|胜过|强过|优于|相较于?)$")
 _EXCLUDING = 6
 
 Judged = tuple[Verdict, list[Fact]]
@@ -142,6 +143,8 @@ class Checker:
             letter = "X"
         if letter == "E" and _OPERATING.match(text, mention.end):
             letter = "T"
+        if letter == "D" and _COMPARED.search(text, max(0, mention.start - _EXCLUDING), mention.start):
+            letter = "X"
         entities = [mention.entity, *(self._groups[group] if group else ())]
         distinct = list(dict.fromkeys(entities))
         return Item(
@@ -174,7 +177,7 @@ class Checker:
             relation, subject, target = resolve(relation).relation.name, target, subject
         if relation == INDICATION and subject.letter == "T":
             relation, subject, target = TREATMENT, target, subject
-        is_plain = not stated.qualified and (clause is None or clause.is_plain)
+        is_plain = not (stated.qualified or target.of_family) and (clause is None or clause.is_plain)
         if verdict == "contradicted" and not is_plain:
             verdict, evidence = "unknown", []
         named = [item for item in (subject, target) if clause is None or item is not clause.topic]

@@ -8,7 +8,7 @@ contradicts where words of approval meet a ban, but it never claims what the gra
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -26,7 +26,7 @@ from kg.relations import (
     INTERACTION,
     SYMPTOM,
 )
-from kg.wording import DENIED, IF, LEAD_TO, NOT_NEEDED, USE
+from kg.wording import BOTH, DENIED, IF, LEAD_TO, NOT_NEEDED, USE
 
 _REACH = 24
 _SPOKEN = "DFGEKO"
@@ -39,8 +39,9 @@ _CONDITION = re.compile(f"{IF}|之?后再|停|等|除非|前提|才[能可]|[岁
 _TAKEN_FOR_ILLNESS = re.compile(f"{LEAD_TO}|副作用|不良反应|小心|当心|警惕|怕|加重|恶化|伤|过[敏量]")
 _AGAINST = re.compile(
     "不能|不可|不宜|不要|不得(?!不)|不准|不许|不敢|不行|不用|不适|不合适|不建议|不推荐|不考虑|不该|不碰|不沾|(?<![特分区级鉴个])别|禁|(?<!禁)忌|切勿"
-    "|避免|避开|停|[碰用吃沾]不得|[用吃]不了|绕着|算了|远离|[不没]是[^A-Z,]{0,4}该"
+    "|避免|避开|[得要该快须紧先]停|[碰用吃沾]不得|[用吃]不了|绕着|算了|远离|[不没]是[^A-Z,]{0,4}该"
 )
+_NO_BAN = re.compile("不是[^A-Z,]{0,4}[A-Z]?的?禁|不属于")
 _CAREFUL = re.compile("慎|小心|当心|注意|权衡|监测|减量|酌情|遵医嘱")
 _APPROVED = re.compile(
     "放心|没事|没(?:有|什么|任何|多大)*(?:问题|关系|影响|妨碍|大不了)|无妨|安全|不要紧|不碍事|不用(?:怕|担心)|不影响[吃用服]|不耽误|照[样用吃常]"
@@ -58,9 +59,10 @@ _HELPING = re.compile("治|缓解|改善|减轻|控制|用于|预防|防止|止|
 _BLAMED = re.compile(f"{LEAD_TO}|所致|闹的|惹的|反应|有关|关系|副作用|老毛病|的事")
 _RECOVERED = re.compile("[^A-Z,]{0,3}(?:就?好|缓解|减轻|消|退|没|可以|能|的?时?候?[吃用服])")
 _TAKING = re.compile(USE)
-_SHOWING = re.compile(
-    "像|典型|没跑|跑不了|提示|考虑|就是|说明|符合|是|症状|表现|多半|应该|估计|八成|嘛|的人|会|有|出现|就|都|常|爱|容易|发作|起来|为什么|总|老|不光|还|起|厉害"
-)
+_SHOWING = re.compile("像|典型|没跑|跑不了|提示|说明|符合|症状|表现|多半|估计|八成|嘛|的人|爱|发作|起来|为什么|不光|厉害")
+_EXAMINING = re.compile("做|查|拍|测|看|检|金标准|提示|支持|清楚|说话|靠|反映|确诊|诊断|排除|发现|证实|明确|监测|化验|抽血")
+_MEASURED = re.compile("[^A-Z,]{0,2}[高低升降偏]")
+_PAIRS = {"DF", "DG", "DD", "DO", "FF", "FE", "FK"}
 _BECOMING = re.compile(
     "成|变|发展|引起|导致|伤|就是|防|小心|当心|警惕|并发|会|容易|转|怕|严重|最后|早晚|以后|长了|久了|可能|风险|危险"
 )
@@ -92,6 +94,8 @@ def _between(
 ) -> Iterator[Near]:
     one, other = skeleton.items[first], skeleton.items[second]
     if one.name == other.name or one.of_family or other.of_family:
+        return
+    if not {one.letter + other.letter, other.letter + one.letter} & _PAIRS:
         return
     facts = facts_between(one, other)
     relations = {fact.relation for fact in facts}
@@ -132,14 +136,15 @@ class _Words(msgspec.Struct, frozen=True):
 
 
 def _treats(words: _Words) -> str | None:
-    if _DENIED.search(words.window) or _TAKEN_FOR_ILLNESS.search(words.window):
+    elsewhere = "," in words.between and "D" in words.between
+    if elsewhere or _DENIED.search(words.window) or _TAKEN_FOR_ILLNESS.search(words.window):
         return None
     return INDICATION
 
 
 def _banned(words: _Words) -> str | None:
     whole = words.before + words.between + words.after
-    if _CAREFUL.search(whole):
+    if _CAREFUL.search(whole) or _NO_BAN.search(whole):
         return None
     against = _AGAINST.search(words.window) is not None
     if not against and not _CONDITION.search(whole) and "," not in words.between and _APPROVED.search(whole):
@@ -156,7 +161,7 @@ def _clash(words: _Words) -> str | None:
 
 
 def _harms(words: _Words) -> str | None:
-    if _DENIED.search(words.window) or _HELPING.search(words.between) or _RECOVERED.match(words.after):
+    if _DENIED.search(words.window) or re.search(f"{BOTH}|{USE}$|治", words.between) or _HELPING.search(words.between) or _RECOVERED.match(words.after):
         return None
     if words.letters[0] == "F":
         return ADVERSE if _BLAMED.search(words.after) else None
@@ -174,7 +179,10 @@ def _becomes(words: _Words) -> str | None:
 
 
 def _examined(words: _Words) -> str | None:
-    return None if re.search(NOT_NEEDED, words.window) or _DENIED.search(words.window) else EXAMINATION
+    measured = _MEASURED.match(words.after if words.letters[1] == "E" else words.between)
+    if measured or re.search(NOT_NEEDED, words.window) or _DENIED.search(words.window):
+        return None
+    return EXAMINATION if _EXAMINING.search(words.window) else None
 
 
 def _sent(words: _Words) -> str | None:

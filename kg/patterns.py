@@ -8,9 +8,9 @@ from functools import cache, lru_cache
 
 import msgspec
 
-from kg.phrases import TOGETHER, Omission, Phrase, phrases
-from kg.relations import CONTRAINDICATION, EXAMINATION, INDICATION
-from kg.wording import JOINT, PEOPLE
+from kg.conditions import is_qualified
+from kg.phrases import Omission, Phrase, phrases
+from kg.relations import EXAMINATION, INDICATION
 
 
 class Stated(msgspec.Struct, frozen=True):
@@ -31,27 +31,17 @@ _DOUBTS = (
     "能否|可否|能不能|可不可以|要不要|该不该|行不行|好不好|吗|么|哪|怎么|什么|为何|谁|如何|也许|或许|不确定|请问"
     "|不清楚|不知道|据说|听说|有人(?![吃用含喝服会还也])|以为|好像|似乎|大概|说不定|未必|不一定|不见得|错误|谣言|误区|不代表|不等于|不是说|假设|说法|不对"
     "|(?:没有?|无|缺乏)[^,A-Z]{0,4}(?:证据|依据)|(?:未|没有?)[被经]?证[实明]|不[能得可]不|不能没有"
-    "|不正确|并非|不是所有|不是每|有[些的][^,]{0,4}说|网上说|别人说|不赞成|以前|从前|曾经|原来|原本|本来|要不是|差点|误(?![差吸])|传言|偏方|广告|邻居|隔壁|药店|过时|早就不|已经不|不再|不是让|没让|没说|没叫|没建议"
+    "|不正确|并非|不是所有|不是每|有[些的][^,]{0,4}说|网上说|别人说|不赞成|以前|从前|曾经|原来|原本|本来|要不是|差点|误(?![差吸])|传言|偏方|广告|邻居|隔壁|药店|过时|早就不|已经不|不再|不是让|没让|没说|没叫|没建议|过去|这种?话|也信|[别要]信|[别要]听|(?<![来是再明])说(?=[A-Z])|不负责"
 )
 _HEDGED = re.compile(f"{_ASKS_WHETHER}|{_DOUBTS}")
 """An examination may be for just that: 做胃镜看看有没有胃溃疡."""
 _DOUBTED = re.compile(_DOUBTS)
-_UNDER_CONDITION = {
-    CONTRAINDICATION: re.compile(
-        "好了|好转|停|痊愈|治愈|酒|急性|[早晚中初]期|期间?(?!的)|不明|后|前|轻|太|如果|代替|替代|换|空腹|合并|伴|[严比较]重|再"
-        r"|\d|低于|不到|超过|以内|以下|岁|总|老是|经常"
-    ),
-    INDICATION: re.compile(
-        "(?<![饭餐])后|结束|停|好了|痊愈|生完|[岁月]以上|如(?!下)|若|必须|正在|一直|之前|前提|才[能可行]|方可|等[^,A-Z]{0,10}[再才]"
-    ),
-    TOGETHER: re.compile("隔|错开|分开|小时|停|换|等|之后"),
-}
 _FORBIDDEN_BEFORE = re.compile(
     "(?:(?:避免|不要|(?<![特分区级鉴个])别|不能|不可|不宜|不建议|不推荐|禁止|杜绝|减少|少|不用|不需要|代替|替代|而不是|与其)[^A-Z,]{0,3}"
     "|(?:不会?|没有?|别|哪|谁|反对|拒绝)[^A-Z,]{0,3}(?:推荐|建议|主张|鼓励|同意|赞成|支持|提倡|敢|让|给|叫)[^A-Z,]{0,3})$"
 )
 _WARNED_AFTER = re.compile(
-    "的?(?:时|期间|之前|之后|以前|前|后|过程)|[^。;A-Z]{0,10}?(?:小心|谨慎|慎重|当心|危险|风险|加重|导致|引起|有害|不行|不好|不合适|不对|后果|无效|没用|没有?效|不管用|不起作用|(?:[效作][用果]|疗效|意义)(?:并?不(?:大|佳|好|够|明显|理想|确切)|有限|较?差))"
+    "的?(?:时|期间|之前|之后|以前|前|后|过程)|[^。;A-Z]{0,10}?(?:小心|谨慎|慎重|当心|危险|风险|加重|导致|引起|有害|不行|不好|不合适|不对|后果|无效|没用|算了|免了|没有?效|不管用|不起作用|(?:[效作][用果]|疗效|意义)(?:并?不(?:大|佳|好|够|明显|理想|确切)|有限|较?差))"
 )
 _GOES_ON = re.compile(
     "[A-Z](?:[吃用服]药|刚|[吃用]完|有些?的?人|长期|个别|最|要?(?:注意|当心|小心|警惕)|副作用|就|它|通常|往往|经常|后期|甚至|而且|并且|同时|但是?|不过|也|还|并|常|一般|大?多|主要|偶尔|有时|严重时?|晚期|早期|可|会|容易|易|伴|有可能|引起|导致|造成|出现|表现"
@@ -60,20 +50,9 @@ _GOES_ON = re.compile(
 _DRUG_GOES_ON = re.compile(
     "D(?:也|还|一般|主要|常|临床|其实|这个?药?|倒|反正|就算|即使)*(?:可|能|用于|适用|适合|主治|适应|对|是|[FG])"
 )
-_JUST_BEHIND, _JUST_BEFORE, _LOOK_BACK, _CLAUSE, _BEFORE = 6, 4, 8, 40, 200
+_LOOK_BACK, _CLAUSE = 8, 40
 _LETTER = re.compile("[A-Z]")
 _TWO_NAMES = re.compile("[A-MO-WYZ][^A-MO-WYZ]*[A-MO-WYZ]")
-_ADVISED = re.compile(
-    "可以|建议|应|推荐|能|可(?!能)|要|首选|适|开|给|予|请|宜|试|选|就|放心|有效|安全|治|用于|缓解|控制|改善|没.?(?:影响|问题|事)|好|用药|药物"
-)
-_APPROVED_AFTER = re.compile(
-    "[^。;A-Z]{0,8}?(?:就[好行可]|没关系|没事|没有?(?:任何|什么)?问题|不要紧|可以|安全|有效|不错|很好|行)"
-)
-_HEAPED = re.compile("[A-Z][^A-Z、/和及或与跟]*[A-Z]")
-"""Names one after the other, no list: 哺乳期肺炎."""
-_CLAUSE_BEFORE = re.compile("[^,]{2,},|(?:不|没|太|刚)")
-_IN_SHORT = re.compile(f"[A-Z](?:[A-Z]|{JOINT})*{PEOPLE},[^A-Z,]*")
-"""A clause that only names the illness: 得了肺炎,."""
 _PARENTHESIS = re.compile("[(][^()]*[)]")
 
 
@@ -125,36 +104,7 @@ def question_start(skeleton: str) -> int:
 
 
 def _stated(phrase: Phrase, found: re.Match[str]) -> Stated:
-    return Stated(phrase.relations, _letters(found, "s"), _letters(found, "o"), _is_qualified(phrase, found))
-
-
-def _is_qualified(phrase: Phrase, found: re.Match[str]) -> bool:
-    """Whether a condition goes with a phrase. A ban must be plain: any name before it may be the reason for it."""
-    skeleton, start = found.string, found.start()
-    condition = _UNDER_CONDITION.get(phrase.relations[0])
-    if condition is None:
-        return False
-    if phrase.relations[0] == INDICATION:
-        return not _is_advised(found) or condition.search(found[0]) is not None
-    if phrase.relations[0] == TOGETHER:
-        return condition.search(skeleton, start, found.end() + _JUST_BEHIND) is not None
-    before, after = (
-        skeleton[max(0, start - _BEFORE) : start],
-        skeleton[found.end() : found.end() + _BEFORE].partition(",")[0],
-    )
-    between = skeleton[start : max(found.start("s"), found.start("o"))]
-    if "," in between and (_CLAUSE_BEFORE.search(before) or not _IN_SHORT.fullmatch(between)):
-        return True
-    if re.search("[A-Z]", before) or _HEAPED.search(found["o"]) or after.startswith(("和", "与", "跟", "及", "或")):
-        return True
-    return condition.search(before + found[0] + after) is not None
-
-
-def _is_advised(found: re.Match[str]) -> bool:
-    """Whether a drug is recommended, and not just told to be taken (一直在吃…)."""
-    skeleton = found.string
-    in_words = _ADVISED.search(skeleton, max(0, found.start() - _JUST_BEFORE), found.end())
-    return in_words is not None or _APPROVED_AFTER.match(skeleton, found.end()) is not None
+    return Stated(phrase.relations, _letters(found, "s"), _letters(found, "o"), is_qualified(phrase.relations[0], found))
 
 
 def _is_taken_back(phrase: Phrase, found: re.Match[str]) -> bool:
