@@ -104,13 +104,17 @@ class Checker:
         said = {frozenset((one.claim.subject, one.claim.object)) for one in drawn if one.claim.evidence}
         for near in said_near(skeleton, self._facts_between):
             if frozenset((near.subject.name, near.target.name)) not in said:
-                drawn.append(Drawn(_claim(near.relation, near.verdict, near.evidence, near.subject, near.target), None, None))
+                drawn.append(
+                    Drawn(_claim(near.relation, near.verdict, near.evidence, near.subject, near.target), None, None)
+                )
         return settled(drawn)
 
     def _facts_between(self, one: Item, other: Item) -> list[Fact]:
         ends = [(a, b) for a in one.entities for b in other.entities]
         both = ends + [(b, a) for a, b in ends]
-        return list({(f.subject, f.relation, f.object): f for a, b in both for f in self._graph.triples(a, object=b)}.values())
+        return list(
+            {(f.subject, f.relation, f.object): f for a, b in both for f in self._graph.triples(a, object=b)}.values()
+        )
 
     @staticmethod
     def _placed(claim: Claim, plain: Normalised) -> Claim:

@@ -31,41 +31,50 @@ from kg.wording import BOTH, DENIED, IF, LEAD_TO, NOT_NEEDED, USE
 _REACH = 24
 _SPOKEN = "DFGEKO"
 _IDIOMS = re.compile(
-    "[离少]不[开了]|[受忍]不[了住]|别[断停忘急怕硬拖担]|不能?[停断]|不(?:用|要|必)(?:怕|担心|停)|没什么大不了|没跑|跑不了|不光|不仅|不止|不一会|不久"
+    "[离少]不[开了]|[受忍]不[了住]|别[断停忘急怕硬拖担]|不能?[停断]|不(?:用|要|必)(?:怕|担心|停)|没什么大不了|没跑"
+    "|跑不了|不光|不仅|不止|不一会|不久"
     "|不(?:好好|治|管|控制|及时|注意|舒服|少|错)|没几天|没多久"
 )
-_DENIED = re.compile(f"{DENIED}|少[吃用喝]|换掉|换成|不如|与其|怀疑|误")
+_DENIED = re.compile(f"{DENIED}|少[吃用喝]|换掉|换成|不如|与其|怀疑|误|类似|区别|不同于|相鉴")
 _CONDITION = re.compile(f"{IF}|之?后再|停|等|除非|前提|才[能可]|[岁月]以上|必须|正在|一直|之前|小时|隔|过")
 _TAKEN_FOR_ILLNESS = re.compile(f"{LEAD_TO}|副作用|不良反应|小心|当心|警惕|怕|加重|恶化|伤|过[敏量]")
 _AGAINST = re.compile(
-    "不能|不可|不宜|不要|不得(?!不)|不准|不许|不敢|不行|不用|不适|不合适|不建议|不推荐|不考虑|不该|不碰|不沾|(?<![特分区级鉴个])别|禁|(?<!禁)忌|切勿"
+    "不能|不可|不宜|不要|不得(?!不)|不准|不许|不敢|不行|不用|不适|不合适|不建议|不推荐|不考虑|不该|不碰|不沾"
+    "|(?<![特分区级鉴个])别|禁|(?<!禁)忌|切勿"
     "|避免|避开|[得要该快须紧先]停|[碰用吃沾]不得|[用吃]不了|绕着|算了|远离|[不没]是[^A-Z,]{0,4}该"
 )
 _NO_BAN = re.compile("不是[^A-Z,]{0,4}[A-Z]?的?禁|不属于")
 _CAREFUL = re.compile("慎|小心|当心|注意|权衡|监测|减量|酌情|遵医嘱")
 _APPROVED = re.compile(
-    "放心|没事|没(?:有|什么|任何|多大)*(?:问题|关系|影响|妨碍|大不了)|无妨|安全|不要紧|不碍事|不用(?:怕|担心)|不影响[吃用服]|不耽误|照[样用吃常]"
+    "放心|没事|没(?:有|什么|任何|多大)*(?:问题|关系|影响|妨碍|大不了)|无妨|安全|不要紧|不碍事|不用(?:怕|担心)"
+    "|不影响[吃用服]|不耽误|照[样用吃常]"
     "|挺好|很好|效果[很挺也]?好|[也都就]行|[也都]?可以|[也都]能|(?:吃|用|喝|打)点|[吃用]就[好行]|顶一顶"
 )
 _CLASHING = re.compile(
-    "冲突|犯冲|相冲|打架|相克|对着干|不对付|遇[上到]|碰[上到]|撞[上到]|堆积|蓄积|吸收|浓度|药效|疗效|出血|风险|危险|反应|出(?:大)?(?:事|问题)|隔开|错开|间隔|岔开"
+    "冲突|犯冲|相冲|打架|相克|对着干|不对付|遇[上到]|碰[上到]|撞[上到]|堆积|蓄积|吸收|浓度|药效|疗效|出血|风险"
+    "|危险|反应|出(?:大)?(?:事|问题)|隔开|错开|间隔|岔开"
     "|不能|不要|(?<![特分区级鉴个])别|不宜|避免|禁|忌"
 )
 _AGREEING = re.compile(
-    "(?:不|没有?|没什么)(?:冲突|打架|犯冲|相互作用)|(?:一起|一块|同时|合用|照样|同服).*(?:没事|没问题|没关系|无妨|不要紧|就[好行]|[也都]行|可以|安全|放心)"
+    "(?:不|没有?|没什么)(?:冲突|打架|犯冲|相互作用)|(?:一起|一块|同时|合用|照样|同服).*(?:没事|没问题|没关系|无妨"
+    "|不要紧|就[好行]|[也都]行|可以|安全|放心)"
     "|(?:可以|放心|能).*(?:一起|一块|同时|合用|同服)|照样可以|双管齐下|好得快|效果(?:更|会更)?好|同时再[吃用]"
 )
 _HELPING = re.compile("治|缓解|改善|减轻|控制|用于|预防|防止|止|对|退")
+_TAKEN = re.compile("[吃服用含打][了完上多久着]|期间|不舒服")
 _BLAMED = re.compile(f"{LEAD_TO}|所致|闹的|惹的|反应|有关|关系|副作用|老毛病|的事")
 _RECOVERED = re.compile("[^A-Z,]{0,3}(?:就?好|缓解|减轻|消|退|没|可以|能|的?时?候?[吃用服])")
 _TAKING = re.compile(USE)
-_SHOWING = re.compile("像|典型|没跑|跑不了|提示|说明|符合|症状|表现|多半|估计|八成|嘛|的人|爱|发作|起来|为什么|不光|厉害")
-_EXAMINING = re.compile("做|查|拍|测|看|检|金标准|提示|支持|清楚|说话|靠|反映|确诊|诊断|排除|发现|证实|明确|监测|化验|抽血")
-_MEASURED = re.compile("[^A-Z,]{0,2}[高低升降偏]")
-_PAIRS = {"DF", "DG", "DD", "DO", "FF", "FE", "FK"}
-_BECOMING = re.compile(
-    "成|变|发展|引起|导致|伤|就是|防|小心|当心|警惕|并发|会|容易|转|怕|严重|最后|早晚|以后|长了|久了|可能|风险|危险"
+_SHOWING = re.compile(
+    "像|典型|没跑|跑不了|提示|说明|符合|症状|表现|多半|估计|八成|嘛|的人|爱|发作|起来|为什么|不光|厉害"
 )
+_EXAMINING = re.compile(
+    "做|查|拍|测|看|检|金标准|提示|支持|清楚|说话|靠|反映|确诊|诊断|排除|发现|证实|明确|监测|化验|抽血"
+)
+_MEASURED = re.compile("[^A-Z,]{0,2}[高低升降偏]")
+
+_BECOMING = re.compile(f"成|变|发展|{LEAD_TO}|伤|防|警惕|并发|转|最后|早晚|长了|久了")
+_LISTED = re.compile("[、,和及与或跟还有以]*")
 
 
 class Near(msgspec.Struct, frozen=True):
@@ -95,19 +104,20 @@ def _between(
     one, other = skeleton.items[first], skeleton.items[second]
     if one.name == other.name or one.of_family or other.of_family:
         return
-    if not {one.letter + other.letter, other.letter + one.letter} & _PAIRS:
-        return
     facts = facts_between(one, other)
     relations = {fact.relation for fact in facts}
     if not facts or {INDICATION, CONTRAINDICATION} <= relations:
         return
     words = _Words.around(skeleton.text, first, second)
     for relation in sorted(relations):
-        read = _READINGS.get(relation)
-        said = read(words) if read and not is_hedged(words.window, examining=relation == EXAMINATION) else None
+        letters, read = _READINGS.get(relation, ("", None))
+        fits = "".join(sorted(words.letters)) in letters.split()
+        said = read(words) if read and fits and not is_hedged(words.window, examining=relation == EXAMINATION) else None
         if said:
             evidence = [fact for fact in facts if fact.relation == relation]
             subject, target = _ends(one, other, evidence[0])
+            if said == COMPLICATION and subject is other:
+                continue
             against = said in (SUITABLE, INDICATION, TOGETHER) and relation in (CONTRAINDICATION, INTERACTION)
             named = SUITABLE if said == INDICATION and target.letter == "G" else said
             yield Near(named, "contradicted" if against else "supported", evidence, subject, target)
@@ -153,7 +163,9 @@ def _banned(words: _Words) -> str | None:
 
 
 def _clash(words: _Words) -> str | None:
-    whole = words.before + words.between + words.after
+    whole = words.between + words.after
+    if "或" in words.between:
+        return None
     if _AGREEING.search(whole):
         rest = _AGREEING.sub("", whole)
         return None if _CLASHING.search(rest) or _CONDITION.search(rest) else TOGETHER
@@ -161,21 +173,28 @@ def _clash(words: _Words) -> str | None:
 
 
 def _harms(words: _Words) -> str | None:
-    if _DENIED.search(words.window) or re.search(f"{BOTH}|{USE}$|治", words.between) or _HELPING.search(words.between) or _RECOVERED.match(words.after):
+    if (
+        _DENIED.search(words.window)
+        or re.search(f"{BOTH}|{USE}$|治", words.between)
+        or _HELPING.search(words.between)
+        or _RECOVERED.match(words.after)
+    ):
         return None
     if words.letters[0] == "F":
         return ADVERSE if _BLAMED.search(words.after) else None
-    return ADVERSE
+    return ADVERSE if "," not in words.between or _TAKEN.search(words.between) else None
 
 
 def _shows(words: _Words) -> str | None:
     if _DENIED.search(words.window) or "D" in words.window or _TAKING.search(words.between):
         return None
+    if not words.between or (_LISTED.fullmatch(words.between) and "," not in words.between):
+        return None
     return SYMPTOM if _SHOWING.search(words.between + words.after[:6]) else None
 
 
 def _becomes(words: _Words) -> str | None:
-    return None if _DENIED.search(words.window) or not _BECOMING.search(words.between + words.after[:6]) else COMPLICATION
+    return COMPLICATION if _BECOMING.search(words.between) and not _DENIED.search(words.window) else None
 
 
 def _examined(words: _Words) -> str | None:
@@ -189,13 +208,13 @@ def _sent(words: _Words) -> str | None:
     return None if re.search(NOT_NEEDED, words.window) or _DENIED.search(words.window) else DEPARTMENT
 
 
-_READINGS: dict[str, Callable[[_Words], str | None]] = {
-    INDICATION: _treats,
-    CONTRAINDICATION: _banned,
-    INTERACTION: _clash,
-    ADVERSE: _harms,
-    SYMPTOM: _shows,
-    COMPLICATION: _becomes,
-    EXAMINATION: _examined,
-    DEPARTMENT: _sent,
+_READINGS: dict[str, tuple[str, Callable[[_Words], str | None]]] = {
+    INDICATION: ("DF", _treats),
+    CONTRAINDICATION: ("DF DG", _banned),
+    INTERACTION: ("DD DO", _clash),
+    ADVERSE: ("DF", _harms),
+    SYMPTOM: ("FF", _shows),
+    COMPLICATION: ("FF", _becomes),
+    EXAMINATION: ("EF", _examined),
+    DEPARTMENT: ("FK", _sent),
 }
