@@ -1,11 +1,14 @@
 """Statements of doctors: what is claimed, and what the graph says of it."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kg.checker import Checker, check
 from kg.graph import KnowledgeGraph
+from kg.phrases import WAYS, Ways
 
 CLAIMS = """
 孕妇可以吃布洛芬 | 布洛芬 适用人群 孕妇 contradicted
@@ -17,7 +20,7 @@ CLAIMS = """
 儿童可以吃布洛芬 | 布洛芬 适用人群 儿童 unknown
 胃溃疡患者可以吃布洛芬 | 布洛芬 适应症 胃溃疡 contradicted
 胃溃疡的人头痛可以服用布洛芬 | 布洛芬 适应症 头痛 supported; 布洛芬 适应症 胃溃疡 contradicted
-乳腺癌引起的呕吐可以吃甲氧氯普胺 | 甲氧氯普胺 适应症 乳腺癌 contradicted; 甲氧氯普胺 适应症 呕吐 supported
+乳腺癌引起的呕吐可以吃甲氧氯普胺 | 乳腺癌 并发症 呕吐 unknown; 甲氧氯普胺 适应症 乳腺癌 contradicted; 甲氧氯普胺 适应症 呕吐 supported
 痛风建议服用氢氯噻嗪 | 氢氯噻嗪 适应症 痛风 contradicted
 急性扁桃体炎可以吃阿莫西林，一天三次 | 阿莫西林 适应症 急性扁桃体炎 supported
 发烧的话可以口服布洛芬或对乙酰氨基酚 | 对乙酰氨基酚 适应症 发热 supported; 布洛芬 适应症 发热 supported
@@ -201,3 +204,17 @@ def test_no_text_takes_longer_than_its_length(checker: Checker, unit: str) -> No
     """Read at a cost of its length squared, this would run into the time limit."""
     text = unit * (25_000 // len(unit))
     assert all(text[claim.start : claim.end] for claim in checker.check(text))
+
+
+@pytest.mark.parametrize("ways", WAYS, ids=lambda ways: next(iter(ways.patterns)))
+def test_every_phrase_finds_the_example_beside_it(ways: Ways) -> None:
+    for example, pattern in ways.patterns.items():
+        found = re.search(pattern, example)
+        assert found, example
+        assert found["s"].isupper() and found["o"].isupper()
+        assert not re.search(ways.veto, found[0]), example
+
+
+def test_no_phrase_stands_in_two_places() -> None:
+    patterns = [pattern for ways in WAYS for pattern in ways.patterns.values()]
+    assert len(patterns) == len(set(patterns))
