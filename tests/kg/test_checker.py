@@ -20,7 +20,6 @@ CLAIMS = """
 儿童可以吃布洛芬 | 布洛芬 适用人群 儿童 unknown
 胃溃疡患者可以吃布洛芬 | 布洛芬 适应症 胃溃疡 contradicted
 胃溃疡的人头痛可以服用布洛芬 | 布洛芬 适应症 头痛 supported; 布洛芬 适应症 胃溃疡 contradicted
-乳腺癌引起的呕吐可以吃甲氧氯普胺 | 乳腺癌 并发症 呕吐 unknown; 甲氧氯普胺 适应症 乳腺癌 contradicted; 甲氧氯普胺 适应症 呕吐 supported
 痛风建议服用氢氯噻嗪 | 氢氯噻嗪 适应症 痛风 contradicted
 急性扁桃体炎可以吃阿莫西林，一天三次 | 阿莫西林 适应症 急性扁桃体炎 supported
 发烧的话可以口服布洛芬或对乙酰氨基酚 | 对乙酰氨基酚 适应症 发热 supported; 布洛芬 适应症 发热 supported
@@ -90,6 +89,18 @@ def test_claims(checker: Checker, case: str) -> None:
     text, _, wanted = case.partition(" | ")
     found = sorted(f"{one.subject} {one.relation} {one.object} {one.verdict}" for one in checker.check(text))
     assert "; ".join(found) == "; ".join(sorted(wanted.split("; ")))
+
+
+def test_what_an_illness_causes_is_claimed_beside_what_is_taken_for_it(checker: Checker) -> None:
+    found = {
+        (one.subject, one.relation, one.object): one.verdict
+        for one in checker.check("乳腺癌引起的呕吐可以吃甲氧氯普胺")
+    }
+    assert found == {
+        ("乳腺癌", "并发症", "呕吐"): "unknown",
+        ("甲氧氯普胺", "适应症", "乳腺癌"): "contradicted",
+        ("甲氧氯普胺", "适应症", "呕吐"): "supported",
+    }
 
 
 @pytest.mark.parametrize("text", SILENT.strip().splitlines())
