@@ -30,8 +30,8 @@ def statuses(codes: Codes, spans: Sequence[Span], kinds: Kinds = AS_GIVEN, *, co
     """
     if not spans:
         return []
-    rows = np.fromiter(chain.from_iterable(spans), dtype=np.int64, count=3 * len(spans)).reshape(-1, 3)
-    flags: list[int] = (_compiled() if compiled else read)(codes, rows, kinds, *cue_table()).tolist()
+    flat = np.fromiter(chain.from_iterable(spans), dtype=np.int64, count=3 * len(spans))
+    flags: list[int] = (_compiled() if compiled else read)(codes, flat, kinds, *cue_table()).tolist()
     return flags
 
 

@@ -32,7 +32,7 @@ _ALPHANUMERIC = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 
 Slips = dict[int, float]
 """Where misspelt names begin, with their scores."""
-_NOTHING = Found([], [], {})
+_NO_SLIPS: Slips = {}
 
 
 class EntityLinker:
@@ -71,7 +71,8 @@ class EntityLinker:
 
         They never overlap, but for nested ones, and for a name with two types between which the text does not tell.
         """
-        return self._meanings.mentions(text, self._found(text), repeat(0))
+        found = self._found(text)
+        return self._meanings.mentions(text, found, repeat(0)) if found else []
 
     def link_all(self, texts: Iterable[str]) -> Iterator[list[Mention]]:
         """The mentions of each text, in order: what `link` gives, several times faster for short texts."""
@@ -88,35 +89,37 @@ class EntityLinker:
     def _block(self, texts: Sequence[str]) -> Iterator[list[Mention]]:
         joined = "\n".join(texts)
         found = self._found(joined)
+        if not found:
+            return ([] for _ in texts)
         begins = np.cumsum([0, *(len(text) + 1 for text in texts)])
-        bounds = np.searchsorted([start for start, _, _ in found.spans], begins)
+        bounds = np.searchsorted([start for start, _, _ in found[0]], begins)
         bases = np.repeat(begins[:-1], np.diff(bounds)).tolist()
         mentions = self._meanings.mentions(joined, found, bases)
         return (mentions[first:last] for first, last in pairwise(bounds.tolist()))
 
-    def _found(self, text: str) -> Found:
+    def _found(self, text: str) -> Found | None:
         plain = normalise(text)
         self._seen += len(text)
         compiled = self._seen > _WARM
-        spans, slips = self._exact(plain.text), dict[int, float]()
+        spans, slips = self._exact(plain.text), _NO_SLIPS
         if self._fuzzy is not None:
             spans, slips = _with_fuzzy(plain, spans, self._fuzzy, compiled or len(self._patterns) > _MANY)
         if not spans:
-            return _NOTHING
+            return None
         flags = statuses(plain.codes, spans, self._kinds, compiled=compiled)
         if self._overlapping is not None:
             spans, flags = self._with_nested(plain.text, spans, slips, flags)
         spans, flags = self._meanings.settle(plain.text, spans, flags)
         scores = {at: slips[start] for at, (start, _, _) in enumerate(spans) if start in slips} if slips else {}
-        return Found(_as_given(spans, plain.origin), flags, scores)
+        return _as_given(spans, plain.origin), flags, scores
 
     def _exact(self, text: str) -> list[Span]:
         spans, doubtful = self._automaton(text), self._doubtful
-        unsure = ((at, self._settle(text, *span)) for at, span in enumerate(spans) if doubtful[span[2]])
-        cut = {at: shorter for at, shorter in unsure if shorter is not None}
-        if not cut:
+        unsure = [at for at, (_, _, number) in enumerate(spans) if doubtful[number]]
+        if not unsure:
             return spans
-        return [sure for at, span in enumerate(spans) for sure in cut.get(at, (span,))]
+        cut = {at: shorter for at in unsure if (shorter := self._settle(text, *spans[at])) is not None}
+        return [sure for at, span in enumerate(spans) for sure in cut.get(at, (span,))] if cut else spans
 
     def _settle(self, text: str, start: int, end: int, number: int) -> list[Span] | None:
         """The shorter names in a span that is cut off: 维生素b in 维生素b1|2, 高血压 in 高血压|病史; else None."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import product
-from typing import NamedTuple, get_args
+from typing import get_args
 
 from msgspec.structs import replace
 
@@ -15,16 +15,10 @@ from kg.spellings import Name
 
 Span = tuple[int, int, int]
 """Start, end, and the number of a name or meaning."""
+Found = tuple[list[Span], list[int], dict[int, float]]
+"""Spans, the flags of each (`kg.scopes`), and the scores of those that are misspelt, by their place in the list."""
 Sort = tuple[EntityType, Match]
 Rest = tuple[EntityType, Match, float, bool, bool, Experiencer, Temporality]
-
-
-class Found(NamedTuple):
-    """Spans, the flags of each (`kg.scopes`), and the scores of those that are misspelt by their place in the list."""
-
-    spans: list[Span]
-    flags: list[int]
-    scores: dict[int, float]
 
 
 class Meanings:
@@ -59,11 +53,12 @@ class Meanings:
     def mentions(self, text: str, found: Found, bases: Iterable[int]) -> list[Mention]:
         """What was found in a text as mentions, with offsets from where the part of each begins."""
         entities, sorts = self._entities, self._sorts
+        spans, flags, scores = found
         mentions = [
             Mention(start - base, end - base, text[start:end], entities[number], *_RESTS[sorts[number]][flag])
-            for (start, end, number), flag, base in zip(found.spans, found.flags, bases, strict=False)
+            for (start, end, number), flag, base in zip(spans, flags, bases, strict=False)
         ]
-        for at, score in found.scores.items():
+        for at, score in scores.items():
             mentions[at] = replace(mentions[at], match="fuzzy", score=score)
         return mentions
 

@@ -408,10 +408,10 @@ def read(
 
 @compilable
 def _rows(spans: Numbers, kinds: NDArray[np.int8]) -> Numbers:
-    rows = np.zeros((len(spans), 4), dtype=np.int64)
-    for number in range(len(spans)):
-        rows[number, STARTS], rows[number, ENDS] = spans[number, 0], spans[number, 1]
-        rows[number, KIND] = kinds[spans[number, 2]]
+    rows = np.zeros((len(spans) // 3, 4), dtype=np.int64)
+    for number in range(len(rows)):
+        rows[number, STARTS], rows[number, ENDS] = spans[3 * number], spans[3 * number + 1]
+        rows[number, KIND] = kinds[spans[3 * number + 2]]
     return rows
 
 
