@@ -17,7 +17,7 @@ _QUALITIES = frozenset(
     "不无没非未有正异常左右上下高低增减升降强弱内外前后大小中少多清黄白红黑绿干湿冷热寒早晚急慢轻重阴阳男女老幼儿新旧"
     "甲乙丙丁戊一二三四五六七八九十双两旁0123456789abcdefghijklmnopqrstuvwxyzαβγ"
 )
-_MEANINGFUL = _QUALITIES | frozenset("肿疼痛痒胀酸麻痰汗头胸腹腰背腿手脚口鼻耳眼喉心肝脾肺肾胃肠脑骨血气尿便")
+_MEANINGFUL = _QUALITIES | frozenset("肿疼痛痒胀酸麻痰汗头胸腹腰背腿手脚口鼻耳眼喉心肝脾肺肾胃肠脑骨血气尿便咽")
 _FUNCTION = frozenset(
     "的了是在和及与或就都也很太有我你他她它这那来去到从被把给让会能要想说着过吗呢吧啊最更还又再不没等且但而则因使每各某均忽特越时仍易较略极颇便即于以为其此本另只仅约"
 )
@@ -89,14 +89,21 @@ class Slip:
 
     def pairs(self) -> list[str]:
         """What the slip put next to each other, in the text as it stands: words there are no slips."""
-        return self._read(self._beside())
+        return self._read(self._beside() - self._open_ends)
 
     def telling_pairs(self) -> list[str]:
         """Those across an end of the window, and within a short name: where names have them they are no slips."""
         ends = {self._start - 1, self._end - 1}
         if len(self.name) == _SHORTEST:
             return self._read(ends)
-        return self._read(self._beside() if len(self.name) < _SHORT else self._beside() & ends)
+        beside = self._beside() if len(self.name) < _SHORT else self._beside() & ends
+        return self._read(beside - self._open_ends)
+
+    @property
+    def _open_ends(self) -> set[int]:
+        """The pairs across an end of the window where no word goes on."""
+        ends = (self._start - 1, self._start - 1), (self._end - 1, self._end)
+        return {pair for pair, beside in ends if self._is_open(beside)}
 
     def _beside(self) -> set[int]:
         if self._swapped is not None:
@@ -111,7 +118,7 @@ class Slip:
 
     def makes_word(self) -> bool:
         """Whether what was written makes an everyday word with its neighbours, or a number with what it counts."""
-        return self._runs_on or self._counts or any(map(_is_word, self.pairs()))
+        return self._runs_on or self._counts or any(map(_is_word, self._read(self._beside())))
 
     def score(self) -> float:
         """1 - slips / length, where a letter that is alike is half a slip, and two that were swapped are one."""
