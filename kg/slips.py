@@ -118,7 +118,8 @@ class Slip:
 
     def makes_word(self) -> bool:
         """Whether what was written makes an everyday word with its neighbours, or a number with what it counts."""
-        return self._runs_on or self._counts or any(map(_is_word, self._read(self._beside())))
+        ends = {self._start - 1, self._end - 1} if len(self.name) == _SHORTEST else set()
+        return self._runs_on or self._counts or any(map(_is_word, self._read(self._beside() | ends)))
 
     def score(self) -> float:
         """1 - slips / length, where a letter that is alike is half a slip, and two that were swapped are one."""
