@@ -107,7 +107,9 @@ def write(form: str, raw: Path, size: int, folder: Path) -> Path:
 
 def _rows(raw: Path, size: int) -> Iterator[dict[str, Any]]:
     sound = [
-        row for row in json.loads(raw.read_text(encoding="utf-8")) if row.get("history") is not None and "id" in row
+        row
+        for row in json.loads(raw.read_text(encoding="utf-8"))
+        if isinstance(row.get("history"), list) and "id" in row
     ]
     return ({**row, "id": f"b{number}"} for number, row in enumerate(islice(cycle(sound), size)))
 

@@ -12,11 +12,14 @@ HERE = Path(__file__).parent
 
 def main() -> int:
     chosen = sys.argv[1:] or sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
-    status = 0
+    failed = []
     for name in chosen:
         print(f"\n== {name} " + "=" * (70 - len(name)), flush=True)
-        status |= subprocess.run([sys.executable, HERE / f"bench_{name}.py"]).returncode
-    return status
+        if subprocess.run([sys.executable, HERE / f"bench_{name}.py"]).returncode:
+            failed.append(name)
+    if failed:
+        print(f"\nfailed: {', '.join(failed)}")
+    return len(failed)
 
 
 if __name__ == "__main__":
