@@ -6,7 +6,7 @@ sounds alike, looks alike, or both (`Likeness`). What the slip changes decides w
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from rapidfuzz.distance import JaroWinkler, Levenshtein
 
-from kg.bigrams import Codes, Numbers, index_of, near_names, pairs_of, rows_of
+from kg.bigrams import Codes, index_of, near_names, pairs_of, rows_of
 from kg.shapes import both, shapes
 from kg.slips import Slip
 from kg.sounds import syllables
@@ -23,6 +23,10 @@ THRESHOLD = 0.75
 _SHORT, _SHORTEST = 3, 2
 _LAST_LETTER = "\U0010ffff"
 _READ, _NEAR_SIZE, _FEWER = 20_000, 2, 2
+
+
+Row = tuple[int, int, int]
+"""Start, end, number of a name."""
 
 
 class Near(msgspec.Struct, frozen=True):
@@ -58,10 +62,11 @@ class FuzzyNames:
         None lies in a span of `taken`, or across an end of it. One may hold such spans whole, where it is a longer
         name that only sounds or looks otherwise: 寻麻疹, where 麻疹 is taken.
         """
-        spans = np.array(taken, dtype=np.int64).reshape(-1, 2)
-        held = _held(len(text), spans)
-        rows = _apart(near_names(self._index, codes, compiled=compiled), spans)
-        alike = _apart(_rows([row for likeness in self._likenesses for row in likeness.search(codes)]), spans)
+        rows = _apart(map(tuple, near_names(self._index, codes, compiled=compiled).tolist()), taken)
+        alike = _apart((row for likeness in self._likenesses for row in likeness.search(codes)), taken)
+        if not rows and not alike:
+            return []
+        held = _held(len(text), taken)
         near = [*self._slips(text, rows, held), *self._alike(text, alike, held)]
         return _best(len(text), [one for one in near if one.score >= self._threshold])
 
@@ -98,16 +103,16 @@ class FuzzyNames:
         spoken = [_folded(one, syllables()) for one in (query, name)]
         return Levenshtein.normalized_similarity(*spoken), JaroWinkler.similarity(query, name)
 
-    def _slips(self, text: str, rows: Numbers, held: bytes) -> Iterator[Near]:
-        for start, end, number in rows.tolist():
+    def _slips(self, text: str, rows: Sequence[Row], held: bytes) -> Iterator[Near]:
+        for start, end, number in rows:
             slip = Slip(text, start, end, self._names[number], held)
             if not slip.is_in_letters(coined=self._coined[number]) or self._makes_word(slip, slip.pairs()):
                 continue
             if not slip.is_cut_short or self._is_only(slip):
                 yield Near(start, end, number, slip.score())
 
-    def _alike(self, text: str, rows: Numbers, held: bytes) -> Iterator[Near]:
-        for start, end, number in rows.tolist():
+    def _alike(self, text: str, rows: Sequence[Row], held: bytes) -> Iterator[Near]:
+        for start, end, number in rows:
             slip = Slip(text, start, end, self._names[number], held)
             if slip.is_alike() and not self._makes_word(slip, slip.telling_pairs()):
                 yield Near(start, end, number, slip.score())
@@ -139,7 +144,7 @@ class Likeness:
         self._patterns = list(self._numbers)
         self._find = _automaton(self._patterns)
 
-    def search(self, codes: Codes) -> Iterator[tuple[int, int, int]]:
+    def search(self, codes: Codes) -> Iterator[Row]:
         """Start, end and number of the names in a text."""
         for start, end, pattern in self._find(_decoded(self._table[codes])):
             for number in self._numbers[self._patterns[pattern]]:
@@ -173,24 +178,23 @@ def _automaton(patterns: list[str]) -> Any:
     return daachorse.CharwiseDoubleArrayAhoCorasick(patterns, daachorse.MATCH_KIND_LEFTMOST_LONGEST).find
 
 
-def _apart(rows: Numbers, taken: Numbers) -> Numbers:
+def _apart(rows: Iterable[Row], taken: Sequence[tuple[int, int]]) -> list[Row]:
     """Each row once that no span of `taken` covers or crosses."""
-    rows = np.unique(rows, axis=0)
-    first = np.searchsorted(taken[:, 1], rows[:, 0], side="right")
-    last = np.searchsorted(taken[:, 0], rows[:, 1], side="left")
-    edges = np.append(taken, [[0, 0]], axis=0)
-    begins, ends = edges[first, 0] - rows[:, 0], rows[:, 1] - edges[last - 1, 1]
-    apart: Numbers = rows[(first >= last) | ((begins >= 0) & (ends >= 0) & (begins + ends > 0))]
+    begins, ends = [start for start, _ in taken], [end for _, end in taken]
+    apart = []
+    for start, end, number in sorted(set(rows)):
+        first, last = bisect_right(ends, start), bisect_left(begins, end)
+        if first < last:
+            before, after = begins[first] - start, end - ends[last - 1]
+            if before < 0 or after < 0 or before + after == 0:
+                continue
+        apart.append((start, end, number))
     return apart
 
 
-def _held(length: int, taken: Numbers) -> bytes:
+def _held(length: int, taken: Sequence[tuple[int, int]]) -> bytes:
     """A one for each letter of a text in a taken span."""
-    steps = np.zeros(length + 1, dtype=np.int8)
-    np.add.at(steps, taken[:, 0], 1)
-    np.add.at(steps, taken[:, 1], -1)
-    return np.cumsum(steps, dtype=np.int8).tobytes()
-
-
-def _rows(spans: Sequence[tuple[int, int, int]]) -> Numbers:
-    return np.array(spans, dtype=np.int64).reshape(-1, 3)
+    held = bytearray(length)
+    for start, end in taken:
+        held[start:end] = b"\1" * (end - start)
+    return bytes(held)
