@@ -85,7 +85,7 @@ CLAUSE_END, LIST_END, REPORTS, ASKS, DIGIT, GOES_ON = 1, 2, 4, 8, 16, 32
 goes on behind a comma with what was doubted before it."""
 
 
-CLASS_BITS, TRAIT_BITS = 5, 8
+CLASS_BITS, TRAIT_BITS = 6, 8
 """Bits of a letter below its column: its classes; bits of a word below its traits: `WORD` and its cue."""
 WORD = 1 << (TRAIT_BITS - 1)
 
