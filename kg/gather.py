@@ -16,6 +16,8 @@ from kg.relations import CONTRAINDICATION, INDICATION, Resolved, is_group, resol
 TYPES: tuple[EntityType, ...] = get_args(EntityType)
 _STATED = 10**9
 _WORDING_BITS = 31
+_COLUMNS = ("subject", "relation", "object", "wording", "file", "line")
+_KINDS = 16  # more than there are types, and none
 
 
 class Numbering:
@@ -55,12 +57,11 @@ class Gathering:
 
     def __init__(self) -> None:
         self._entities, self._relations, self._originals, self._files = (Numbering() for _ in range(4))
-        self._rows = array("q")
-        self._votes: dict[tuple[int, EntityType], int] = {}
-        self._resolved: dict[str, Resolved] = {}
+        self._rows = array("i")
+        self._wordings: dict[tuple[str, str | None, str | None], tuple[Resolved, int, int]] = {}
 
     def __len__(self) -> int:
-        return len(self._rows) // 6
+        return len(self._rows) // len(_COLUMNS)
 
     @property
     def entities(self) -> Mapping[str, int]:
@@ -73,49 +74,47 @@ class Gathering:
 
     def add(self, triple: Triple) -> None:
         """Take one statement, in the vocabulary's direction."""
-        resolved = self._resolved.get(triple.relation)
-        if resolved is None:
-            resolved = self._resolved[triple.relation] = resolve(triple.relation)
-        ends = [(triple.subject, type_of(triple.subject_type)), (triple.object, type_of(triple.object_type))]
-        relation = resolved.relation
-        turned = resolved.inverted or (relation.symmetric and triple.subject > triple.object)
-        if turned:
-            ends.reverse()
-        numbers = [self._entities(name) for name, _ in ends]
-        self._vote(numbers[0], ends[0][1], relation.subject, relation.subject_weight)
-        inferred = "group" if relation.name == CONTRAINDICATION and is_group(ends[1][0]) else relation.object
-        self._vote(numbers[1], ends[1][1], inferred, relation.object_weight)
-        wording = 2 * self._originals(triple.relation) + turned
-        place = (self._files(triple.file), triple.line)
-        self._rows.extend((numbers[0], self._relations(relation.name), numbers[1], wording, *place))
+        key = (triple.relation, triple.subject_type, triple.object_type)
+        resolved, number, wording = self._wordings.get(key) or self._wording(*key)
+        subject, target = triple.subject, triple.object
+        if resolved.inverted or (resolved.relation.symmetric and subject > target):
+            subject, target, wording = target, subject, wording + 1
+        entities = self._entities.numbers
+        first = entities.setdefault(subject, len(entities))
+        second = entities.setdefault(target, len(entities))
+        self._rows.extend((first, number, second, wording, self._files(triple.file), triple.line))
 
-    def _vote(self, entity: int, stated: EntityType | None, inferred: EntityType | None, weight: int) -> None:
-        kind = stated or inferred
-        if kind is not None:
-            key = (entity, kind)
-            self._votes[key] = self._votes.get(key, 0) + (_STATED if stated else weight)
+    def _wording(self, relation: str, subject_type: str | None, object_type: str | None) -> tuple[Resolved, int, int]:
+        """What a statement's own words mean: the relation and its number; the words, the types stated and whether the
+        ends change places (nothing added: they do not) as one number."""
+        resolved = resolve(relation)
+        stated = [0 if kind is None else 1 + TYPES.index(kind) for kind in map(type_of, (subject_type, object_type))]
+        wording = 2 * ((self._originals(relation) * _KINDS + stated[0]) * _KINDS + stated[1])
+        found = (resolved, self._relations(resolved.relation.name), wording)
+        self._wordings[relation, subject_type, object_type] = found
+        return found
 
     def merge(self) -> Merged:
         """Sort, merge equal triples, keep the first statement's place and how many there were."""
         entities, ranks = self._entities.sorted_ranks()
         relations, relation_ranks = self._relations.sorted_ranks()
         originals, original_ranks = self._originals.sorted_ranks()
-        subject, relation, target, wording, file, line = np.array(self._rows, dtype=np.int64).reshape(-1, 6).T
+        subject, relation, target, wording, file, line = np.array(self._rows).reshape(-1, len(_COLUMNS)).T
         subject, target, relation = ranks[subject], ranks[target], relation_ranks[relation]
-        wording = 2 * original_ranks[wording // 2] + wording % 2
+        types = self._types(entities, relations, (subject, relation, target, wording))
+        wording = 2 * original_ranks[wording // (2 * _KINDS**2)] + wording % 2
         order = np.lexsort((line, file, target, relation, subject))
-        rows = np.stack([subject, relation, target, wording, file, line])[:, order]
+        rows = np.stack([column[order] for column in (subject, relation, target, wording, file, line)])
         new = np.ones(rows.shape[1], dtype=bool)
         new[1:] = (rows[:3, 1:] != rows[:3, :-1]).any(axis=0)
         starts = np.flatnonzero(new)
         counts = np.diff(np.append(starts, rows.shape[1]))
         wordings = len(np.unique((np.cumsum(new) << _WORDING_BITS) | rows[3]))
-        names = ("subject", "relation", "object", "original", "file", "line")
-        columns = {name: row[starts] for name, row in zip(names, rows, strict=True)} | {"count": counts}
-        columns["original"] //= 2
+        columns = {name: row[starts] for name, row in zip(_COLUMNS, rows, strict=True)} | {"count": counts}
+        columns["original"] = columns.pop("wording") // 2
         return Merged(
             entities=entities,
-            types=self._types(entities, ranks),
+            types=types,
             relations=relations,
             originals=originals,
             files=list(self._files.numbers),
@@ -124,11 +123,11 @@ class Gathering:
             merged_inverses=wordings - len(starts),
         )
 
-    def _types(self, names: list[str], ranks: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def _types(
+        self, names: list[str], relations: list[str], columns: tuple[NDArray[np.int64], ...]
+    ) -> NDArray[np.uint8]:
         """The type with the most votes of each entity by rank; of equals the first in `TYPES`."""
-        votes = np.zeros((len(ranks), len(TYPES)), dtype=np.int64)
-        for (entity, kind), weight in self._votes.items():
-            votes[ranks[entity], TYPES.index(kind)] = weight
+        votes = _votes(names, relations, columns)
         votes[votes.sum(axis=1) == 0, TYPES.index("other")] = 1
         winners, disease = votes.argmax(axis=1), TYPES.index("disease")
         doubtful = np.isin(winners, [TYPES.index("symptom"), TYPES.index("drug")]) & (votes.max(axis=1) < _STATED)
@@ -136,6 +135,32 @@ class Gathering:
             if sounds_like_disease(names[rank]):
                 winners[rank] = disease
         return np.asarray(winners, dtype=np.uint8)
+
+
+def _votes(names: list[str], relations: list[str], columns: tuple[NDArray[np.int64], ...]) -> NDArray[np.int64]:
+    """How much speaks for each type of each entity, shape (entities, types): what is stated, or else what relations
+    say of their ends."""
+    subject, relation, target, wording = columns
+    kinds = np.stack([wording // (2 * _KINDS) % _KINDS, wording // 2 % _KINDS]) - 1
+    stated = np.where(wording % 2 == 1, kinds[::-1], kinds)
+    known = [resolve(name).relation for name in relations]
+    of_subject, of_object = (
+        np.array([[-1 if kind is None else TYPES.index(kind), weight] for kind, weight in ends])[relation].T
+        for ends in (
+            [(one.subject, one.subject_weight) for one in known],
+            [(one.object, one.object_weight) for one in known],
+        )
+    )
+    if CONTRAINDICATION in relations:
+        banned = relation == relations.index(CONTRAINDICATION)
+        groups = [rank for rank in np.unique(target[banned]).tolist() if is_group(names[rank])]
+        of_object[0, banned & np.isin(target, groups)] = TYPES.index("group")
+    votes = np.zeros((len(names), len(TYPES)), dtype=np.int64)
+    for entity, said, (implied, weight) in ((subject, stated[0], of_subject), (target, stated[1], of_object)):
+        chosen, weights = np.where(said >= 0, said, implied), np.where(said >= 0, _STATED, weight)
+        told = chosen >= 0
+        np.add.at(votes, (entity[told], chosen[told]), weights[told])
+    return votes
 
 
 def conflicts_in(merged: Merged) -> Iterable[tuple[int, int]]:

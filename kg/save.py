@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kg.gather import TYPES, Merged, conflicts_in
-from kg.normalise import normalise
+from kg.normalise import normalise_all
 from kg.store import COLUMNS, NARROW, Vocabulary, narrow, save, save_strings
+
+_AT_ONCE = 50_000
 
 
 class Conflict(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,9 +74,12 @@ def _starts(owners: NDArray[Any], count: int) -> NDArray[np.int32]:
 def _spellings(entities: Sequence[str], by_alias: Sequence[str], aliases: Mapping[str, str]) -> dict[str, str]:
     """The normalised spellings that are neither name nor alias, and whom they mean; names come before aliases."""
     spellings: dict[str, str] = {}
-    for name, entity in chain(zip(entities, entities, strict=True), ((alias, aliases[alias]) for alias in by_alias)):
-        if (plain := normalise(name).text) != name:
-            spellings.setdefault(plain, entity)
+    for names in (entities, by_alias):
+        for start in range(0, len(names), _AT_ONCE):
+            some = names[start : start + _AT_ONCE]
+            for name, plain in zip(some, normalise_all(some), strict=True):
+                if plain != name:
+                    spellings.setdefault(plain, aliases.get(name, name))
     known = {*entities, *by_alias}
     return {plain: entity for plain, entity in spellings.items() if plain not in known}
 

@@ -113,13 +113,14 @@ def _literal(text: str) -> Any:
         return None
 
 
-def _document_items(lines: Sequence[Line], origin: Origin) -> Iterator[Item | Reject]:
+def _document_items(lines: list[Line], origin: Origin) -> Iterator[Item | Reject]:
     undecodable = [number for number, line in lines if isinstance(line, UnicodeDecodeError)]
     for number in undecodable:
         yield origin.reject("bad_encoding", "this line does not decode", number)
     text = "\n".join("" if isinstance(line, UnicodeDecodeError) else line for _, line in lines)
     if lines and isinstance(lines[-1][1], UnicodeDecodeError):
         text += _before(lines[-1][1])
+    lines.clear()
     if _RECORD.match(text):
         yield _strict(None, text, 1, origin)
         return

@@ -35,6 +35,11 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     spaces: tuple[str | None, str | None] = (None, None)
     marked: bool = False
 
+    @property
+    def plain(self) -> bool:
+        """Whether a row holds three names and no more that matters."""
+        return not self.marked and {self.subject_type, self.object_type, *self.spaces} == {None}
+
 
 def layout_of(rows: Sequence[list[str]]) -> Layout:
     """The layout that the first rows of a table show."""

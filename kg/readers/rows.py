@@ -27,8 +27,10 @@ def rows_of(path: Path, encoding: str, separator: str) -> Iterator[tuple[int, Ro
     for number, line in lines:
         if isinstance(line, UnicodeDecodeError):
             yield number, line
-        elif line.strip():
-            yield number, _cells(line, separator) if _is_closed(line) else _joined(line, lines, separator)
+        elif '"' in line and not _is_closed(line):
+            yield number, _joined(line, lines, separator)
+        elif line and not line.isspace():
+            yield number, _cells(line, separator)
 
 
 class _Lines:

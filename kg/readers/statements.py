@@ -37,6 +37,7 @@ class Origin:
     def __init__(self, file: str, nodes: Nodes | None = None) -> None:
         self.file = file
         self.nodes = Nodes() if nodes is None else nodes
+        self._sound: set[str] = set()
 
     def node(self, end: Any, space: str = "") -> Node | None:
         """What stands behind an end that may be an id: its node, or the end itself where it is a name; None where the
@@ -53,18 +54,20 @@ class Origin:
     ) -> Triple | Reject:
         """A triple where all three are sound names, a reject with the reason otherwise."""
         parts = (subject, relation, target)
-        if not all(isinstance(part, str) for part in parts):
+        if not (isinstance(subject, str) and isinstance(relation, str) and isinstance(target, str)):
             return self.reject("not_text", "a name is not text", line)
-        head, name, tail = map(tidy, parts)
-        fault = name_fault(head) or name_fault(name) or name_fault(tail)
-        if fault:
-            return self.reject(*fault, line)
-        if head == tail:
+        if not self._sound.issuperset(parts):
+            subject, relation, target = parts = (tidy(subject), tidy(relation), tidy(target))
+            fault = name_fault(subject) or name_fault(relation) or name_fault(target)
+            if fault:
+                return self.reject(*fault, line)
+            self._sound.update(parts)
+        if subject == target:
             return self.reject("self_loop", "subject and object are the same", line)
         return Triple(
-            subject=head,
-            relation=name,
-            object=tail,
+            subject=subject,
+            relation=relation,
+            object=target,
             file=self.file,
             line=line,
             subject_type=types[0],

@@ -73,6 +73,8 @@ def _fault(row: Row, columns: int, line: int, encoding: str, origin: Origin) -> 
 
 
 def _statement(row: list[str], layout: Layout, line: int, origin: Origin) -> Triple | Reject:
+    if layout.plain:
+        return origin.triple(row[layout.subject], row[layout.relation], row[layout.object], line, layout.said)
     ends = zip((layout.subject, layout.object), layout.spaces, strict=True)
     nodes = [_node(row[place], space, origin, marked=layout.marked) for place, space in ends]
     if nodes[0] is None or nodes[1] is None:
