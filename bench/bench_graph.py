@@ -95,7 +95,7 @@ def _ours(folder: Path) -> dict[str, Any]:
 
 
 def _edges(graph: Any, subjects: list[str], objects: list[str]) -> int:
-    return sum(any(graph.triples(one, None, other)) for one, other in zip(subjects[:2000], objects, strict=False))
+    return sum(graph.has(one, None, other) for one, other in zip(subjects[:2000], objects, strict=False))
 
 
 def _networkx(folder: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -59,6 +60,8 @@ class KnowledgeGraph:
         self._in_relation, self._in_subject = load(folder, "in_relation"), load(folder, "in_subject")
         self._subject_start, self._object_start = load(folder, "subject_start"), load(folder, "object_start")
         self._relation_numbers = {name: number for number, name in enumerate(self.vocabulary.relations)}
+        self._symmetric = [name for name in self.vocabulary.relations if relation_of(name).symmetric]
+        self._views = memoryview(self._columns["relation"]), memoryview(self._columns["object"])
 
     @classmethod
     def open(cls, folder: Path | str) -> KnowledgeGraph:
@@ -132,9 +135,18 @@ class KnowledgeGraph:
         for row in rows.tolist():
             yield self._fact(row)
 
-    def has(self, subject: str, relation: str, object: str) -> bool:  # noqa: A002
-        """Whether the graph states this."""
-        return next(self.triples(subject, relation, object), None) is not None
+    def has(self, subject: str, relation: str | None, object: str) -> bool:  # noqa: A002
+        """Whether the graph states this; with None for the relation, whether any joins the two in this direction."""
+        one, other = self._names.number(subject), self._names.number(object)
+        if one is None or other is None:
+            return False
+        if relation is None:
+            return self._states(one, None, other) or any(self._states(other, name, one) for name in self._symmetric)
+        resolved = resolve(relation)
+        if resolved.inverted:
+            one, other = other, one
+        name = resolved.relation.name
+        return self._states(one, name, other) or (resolved.relation.symmetric and self._states(other, name, one))
 
     def has_many(self, subjects: Ends, objects: Ends, relation: str | Sequence[str] | None = None) -> NDArray[np.bool_]:
         """Whether the graph states each of many (subject, relation, object), as a boolean array.
@@ -206,6 +218,18 @@ class KnowledgeGraph:
     def stats(self) -> dict[str, Any]:
         """The counts of the manifest: triples, entities, aliases, by type and by relation, rejects by reason."""
         return self.manifest.counts
+
+    def _states(self, subject: int, relation: str | None, target: int) -> bool:
+        """Whether there is such a row: the rows of a subject are sorted by relation, then object."""
+        relations, objects = self._views
+        start, stop = self._subject_start[subject].item(), self._subject_start[subject + 1].item()
+        if relation is None:
+            return target in objects[start:stop]
+        wanted = self._relation_numbers.get(relation, -1)
+        start = bisect_left(relations, wanted, start, stop)
+        stop = bisect_right(relations, wanted, start, stop)
+        place = bisect_left(objects, target, start, stop)
+        return place < stop and objects[place] == target
 
     def _from(self, number: int) -> NDArray[np.int64]:
         return np.arange(self._subject_start[number], self._subject_start[number + 1])

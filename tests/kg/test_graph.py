@@ -117,6 +117,8 @@ def test_a_bulk_check_says_what_single_checks_say(
     graph = KnowledgeGraph.open(folder / "kg")
     subjects, relations, objects = ([row[part] for row in asked] for part in range(3))
     single = [graph.has(*row) for row in asked]
+    assert single == [any(graph.triples(*row)) for row in asked]
+    assert [graph.has(one, None, other) for one, _, other in asked] == graph.has_many(subjects, objects).tolist()
     assert graph.has_many(subjects, objects, relations).tolist() == single
     assert graph.has_many(graph.numbers(subjects), graph.numbers(objects), relations).tolist() == single
     for relation in set(relations):
