@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from typing import get_args
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from kg.records import EntityType, Triple
+from kg.records import TYPES, Triple
 from kg.relations import CONTRAINDICATION, INDICATION, Resolved, is_group, resolve, sounds_like_disease, type_of
 
-TYPES: tuple[EntityType, ...] = get_args(EntityType)
 _STATED = 10**9
 _WORDING_BITS = 31
 _COLUMNS = ("subject", "relation", "object", "wording", "file", "line")

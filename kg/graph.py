@@ -11,10 +11,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.errors import ZhongjingError
 from foundation.manifest import read_manifest
 from kg.bulk import Ends, has_many
 from kg.names import Names
-from kg.records import EntityType, Fact
+from kg.records import TYPES, EntityType, Fact
 from kg.relations import relation_of, resolve
 from kg.store import COLUMNS, KIND, load, load_vocabulary
 
@@ -61,7 +62,8 @@ class KnowledgeGraph:
         self._subject_start, self._object_start = load(folder, "subject_start"), load(folder, "object_start")
         self._relation_numbers = {name: number for number, name in enumerate(self.vocabulary.relations)}
         self._symmetric = [name for name in self.vocabulary.relations if relation_of(name).symmetric]
-        self._views = memoryview(self._columns["relation"]), memoryview(self._columns["object"])
+        self._refuse_mixed()
+        self._views = memoryview(self._columns["relation"]), memoryview(self._columns["object"])  # type: ignore[arg-type]
 
     @classmethod
     def open(cls, folder: Path | str) -> KnowledgeGraph:
@@ -218,6 +220,19 @@ class KnowledgeGraph:
     def stats(self) -> dict[str, Any]:
         """The counts of the manifest: triples, entities, aliases, by type and by relation, rejects by reason."""
         return self.manifest.counts
+
+    def _refuse_mixed(self) -> None:
+        """Raise where the parts do not belong together: their sizes are those of the manifest."""
+        counts, known = self.manifest.counts, self.vocabulary
+        found = (len(self), len(self.names), len(self.alias_names), known.relations, known.types)
+        names = ("triples", "entities", "aliases", "relations")
+        if found != (
+            *(list(part) if isinstance(part := counts.get(name), dict) else part for name in names),
+            list(TYPES),
+        ):
+            raise ZhongjingError(
+                "the parts of this graph do not fit together", where=self.folder, hint="build it again"
+            )
 
     def _states(self, subject: int, relation: str | None, target: int) -> bool:
         """Whether there is such a row: the rows of a subject are sorted by relation, then object."""

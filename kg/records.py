@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -22,6 +22,7 @@ EntityType = Literal[
     "advice",
     "other",
 ]
+TYPES: tuple[EntityType, ...] = get_args(EntityType)
 Match = Literal["exact", "alias", "fuzzy"]
 Experiencer = Literal["patient", "family", "other"]
 Temporality = Literal["now", "past"]

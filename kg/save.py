@@ -10,8 +10,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from kg.gather import TYPES, Merged, conflicts_in
+from kg.gather import Merged, conflicts_in
 from kg.normalise import normalise_all
+from kg.records import TYPES
 from kg.store import COLUMNS, NARROW, Vocabulary, narrow, save, save_strings
 
 _AT_ONCE = 50_000

@@ -70,11 +70,13 @@ class Strings(Sequence[str]):
     def position(self, text: str) -> int | None:
         """Where `text` stands, None where it does not."""
         wanted = text.encode("utf-8", errors="surrogatepass")
-        slot = crc32(wanted) & self._mask
-        while (found := self._slots[slot]) != _EMPTY:
+        first = crc32(wanted) & self._mask
+        for slot in range(first, first + len(self._slots)):
+            found = self._slots[slot & self._mask]
+            if found == _EMPTY:
+                return None
             if self._data[self._offsets[found] : self._offsets[found + 1]] == wanted:
                 return int(found)
-            slot = (slot + 1) & self._mask
         return None
 
     def arrow(self) -> pa.Array[Any]:

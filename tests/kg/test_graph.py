@@ -98,6 +98,14 @@ def test_what_is_no_graph_says_so(tmp_path: Path, graph: KnowledgeGraph) -> None
         KnowledgeGraph.open(tmp_path)
 
 
+def test_parts_of_different_graphs_are_refused(tmp_path: Path, graph: KnowledgeGraph) -> None:
+    (tmp_path / "g.csv").write_text("肺炎,临床表现,咳嗽\n", encoding="utf-8")
+    build_graph([tmp_path / "g.csv"], tmp_path / "kg")
+    (tmp_path / "kg/vocabulary.json").write_bytes((graph.folder / "vocabulary.json").read_bytes())
+    with pytest.raises(ZhongjingError, match="do not fit together"):
+        KnowledgeGraph.open(tmp_path / "kg")
+
+
 def test_other_processes_open_it_by_path(graph: KnowledgeGraph) -> None:
     assert len(pickle.dumps(graph)) < 500
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
