@@ -27,7 +27,7 @@ _KINDS: dict[EntityType, int] = {
     **dict.fromkeys(("drug", "examination", "treatment", "food", "ingredient"), TAKEN),
     **dict.fromkeys(("department", "group", "body_part"), NEUTRAL),
 }
-_LONGER_WORDS = frozenset({"病变", "病灶", "病理", "高低", "低高"})
+_LONGER_WORDS = frozenset("病变 病灶 病理 高低 低高 慢性 急性 发性 传性 染性".split())
 _ALPHANUMERIC = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 
 Slips = dict[int, float]
@@ -123,7 +123,7 @@ class EntityLinker:
 
     def _settle(self, text: str, start: int, end: int, number: int) -> list[Span] | None:
         """The shorter names in a span that is cut off: 维生素b in 维生素b1|2, 高血压 in 高血压|病史; else None."""
-        if not _inside_word(text, start, end) and not self._runs_on(text, end, number):
+        if not _inside_word(text, start, end) and not self._runs_on(text, start, end, number):
             return None
         for stop in range(end - 1, start, -1):
             for first, last, shorter in self._automaton(text[start:stop]):
@@ -131,10 +131,12 @@ class EntityLinker:
                     return [(start + first, start + last, shorter)]
         return []
 
-    def _runs_on(self, text: str, end: int, number: int) -> bool:
-        """Whether a name's last character belongs to what follows: 心脏|病变, 血压|高低; 高血压|病史, where 高血压病 is
-        but an alias."""
-        if text[end - 1 : end + 1] in _LONGER_WORDS:
+    def _runs_on(self, text: str, start: int, end: int, number: int) -> bool:
+        """Whether a name's first or last character belongs to a word beside it: 慢性|病, 心脏|病变, 血压|高低.
+
+        So in 高血压|病史, where 高血压病 is but an alias.
+        """
+        if text[end - 1 : end + 1] in _LONGER_WORDS or text[max(start - 1, 0) : start + 1] in _LONGER_WORDS:
             return True
         if not text.startswith("病史", end - 1) or self._meanings.match(number) == "exact":
             return False

@@ -276,6 +276,8 @@ def test_a_misspelt_name_may_hold_a_shorter_one(write, tmp_path, text: str, foun
         ("感染了幽门螺杆菌", ["感染", "幽门螺杆菌感染"]),
         ("尿蛋白两个加号", ["蛋白尿"]),
         ("心脏病变", []),
+        ("没有慢性病", []),
+        ("查一查性病", ["性病"]),
         ("有心脏病", ["心脏病"]),
     ],
 )
@@ -289,7 +291,7 @@ def test_an_alias_that_says_less_than_its_finding(write, tmp_path, text: str, fo
         "幽门螺杆菌": "幽门螺杆菌感染",
         "尿蛋白": "蛋白尿",
     }
-    path = write("".join(f"发热,并发症,{finding}\n" for finding in (*parts.values(), "心脏病", "感染")))
+    path = write("".join(f"发热,并发症,{finding}\n" for finding in (*parts.values(), "心脏病", "性病", "感染")))
     aliases = tmp_path / "aliases.json"
     aliases.write_text(json.dumps(parts, ensure_ascii=False), encoding="utf-8")
     build_graph([path], tmp_path / "kg", aliases=aliases)
