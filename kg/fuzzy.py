@@ -18,6 +18,7 @@ from kg.bigrams import Codes, index_of, near_names, pairs_of, rows_of
 from kg.shapes import both, shapes
 from kg.slips import Slip
 from kg.sounds import syllables
+from kg.spellings import MAX_LINKED
 
 THRESHOLD = 0.75
 _SHORT, _SHORTEST = 3, 2
@@ -50,9 +51,8 @@ class FuzzyNames:
         self._threshold = threshold
         self._index = index_of(names)
         self._sizes = np.diff(self._index.bounds).astype(np.int16)
-        tables = ((syllables(), _SHORT), (shapes(), _SHORT), (both(), _SHORTEST))
-        self._in_order = sorted(names)
-        self._likenesses = [Likeness(names, table, shortest) for table, shortest in tables]
+        tables = ((syllables(), _SHORT, MAX_LINKED), (shapes(), _SHORT, MAX_LINKED), (both(), _SHORTEST, _SHORTEST))
+        self._likenesses = [Likeness(names, *table) for table in tables]
 
     def search(
         self, text: str, codes: Codes, taken: Sequence[tuple[int, int]] = (), *, compiled: bool = True
@@ -133,13 +133,13 @@ class FuzzyNames:
 
 
 class Likeness:
-    """Names, from `shortest` characters on, where those count as the same that a table of code points makes so."""
+    """Names of some length, where those characters count as the same that a table of code points makes so."""
 
-    def __init__(self, names: Sequence[str], table: Codes, shortest: int) -> None:
+    def __init__(self, names: Sequence[str], table: Codes, shortest: int, longest: int) -> None:
         self._table = table
         self._numbers: dict[str, list[int]] = {}
         for number, folded in enumerate(_folded("\n".join(names), table).split("\n")):
-            if len(folded) >= shortest:
+            if shortest <= len(folded) <= longest:
                 self._numbers.setdefault(folded, []).append(number)
         self._patterns = list(self._numbers)
         self._find = _automaton(self._patterns)

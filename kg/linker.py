@@ -27,7 +27,7 @@ _KINDS: dict[EntityType, int] = {
     **dict.fromkeys(("drug", "examination", "treatment", "food", "ingredient"), TAKEN),
     **dict.fromkeys(("department", "group", "body_part"), NEUTRAL),
 }
-_LONGER_WORDS = frozenset("病变 病灶 病理 高低 低高 慢性 急性 发性 传性 染性".split())
+_LONGER_WORDS = frozenset({"病变", "病灶", "病理", "高低", "低高", "慢性", "急性", "发性", "传性", "染性"})
 _ALPHANUMERIC = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 
 Slips = dict[int, float]
