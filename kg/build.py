@@ -170,6 +170,6 @@ def _nothing_read(files: Sequence[Path], rejects: Rejects) -> ZhongjingError:
     return ZhongjingError(
         f"no triple could be read: {first.detail}{more}",
         where=f"{first.file}:{first.line}",
-        hint="read are tables of head, relation, tail; JSON of CMeKG, nested, spo_list or QASystemOnMedicalKG form;"
+        hint="known are tables of head, relation, tail; JSON of CMeKG, nested, spo_list or QASystemOnMedicalKG form;"
         " exports of nodes and relationships; N-Triples (docs/graph.md)",
     )

@@ -57,15 +57,21 @@ def build(
         warn(f"{sum(rejected.values()):,} rejected ({reasons}): see {out / 'rejects.jsonl'}")
 
 
-def stats(graph: GraphFolder) -> None:
+def stats(
+    graph: GraphFolder, as_json: Annotated[bool, typer.Option("--json", help="All counts as one JSON line.")] = False
+) -> None:
     """Count a graph's entities by type and its triples by relation.
 
     Example: zhongjing kg stats kg
     """
+    from foundation.jsonl import dump_json
     from kg.graph import KnowledgeGraph
     from kg.tables import stats_lines
 
     counts = KnowledgeGraph.open(graph).stats()
+    if as_json:
+        say(dump_json(counts).decode())
+        return
     for line in stats_lines(counts):
         say(line)
     for name, file in (("conflicts", "conflicts.jsonl"), ("rejected", "rejects.jsonl")):

@@ -28,6 +28,8 @@ def test_build_stats_show(write, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "1 rejected (columns 1)" in printed.err
     assert zhongjing("stats", tmp_path / "kg") == 0
     assert "禁忌" in capsys.readouterr().out
+    assert zhongjing("stats", tmp_path / "kg", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["relations"] == {"禁忌": 1, "适应症": 1}
     assert zhongjing("show", tmp_path / "kg", "发烧") == 0
     shown = capsys.readouterr().out
     assert "发热  [disease]" in shown or "发热  [symptom]" in shown

@@ -2,9 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from foundation.errors import ZhongjingError
 from kg.build import build_graph
@@ -80,6 +81,17 @@ def test_a_browser_shows_it_without_a_network(
             " / document.querySelector('svg').viewBox.baseVal.width"
         )
         assert size >= 9
+    day, night = (_colours(page, scheme) for scheme in ("light", "dark"))
+    assert min(day[0]) > 200 > 100 > max(day[1])
+    assert min(night[1]) > 200 > 100 > max(night[0])
     page.close()
     assert [url for url in asked if not url.startswith("file:")] == []
     assert faults == []
+
+
+def _colours(page: Page, scheme: Literal["light", "dark"]) -> list[list[int]]:
+    """Red, green and blue of the picture's ground and of its words."""
+    page.emulate_media(color_scheme=scheme)
+    parts = ((".frame", "backgroundColor"), ("svg g text", "fill"))
+    found = [page.eval_on_selector(part, f"part => getComputedStyle(part).{name}") for part, name in parts]
+    return [[int(number) for number in re.findall(r"\d+", colour)[:3]] for colour in found]
