@@ -53,6 +53,7 @@ class FuzzyNames:
         self._sizes = np.diff(self._index.bounds).astype(np.int16)
         tables = ((syllables(), _SHORT, MAX_LINKED), (shapes(), _SHORT, MAX_LINKED), (both(), _SHORTEST, _SHORTEST))
         self._likenesses = [Likeness(names, *table) for table in tables]
+        self._in_order = sorted(names)
 
     def search(
         self, text: str, codes: Codes, taken: Sequence[tuple[int, int]] = (), *, compiled: bool = True
