@@ -58,3 +58,9 @@ def test_normalising_twice_changes_nothing() -> None:
     text = "ＣＴ檢查Ⅱ型糖尿病５㎎，二型"
     once = normalise(text).text
     assert normalise(once).text == once
+
+
+def test_the_code_point_that_stands_for_an_uneven_character_may_stand_in_a_text() -> None:
+    plain = normalise("a\uffff㎎\uffff")
+    assert plain.text == "a\uffffmg\uffff"
+    assert [plain.span(place, place + 1)[0] for place in range(5)] == [0, 1, 2, 2, 3]
