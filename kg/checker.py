@@ -13,7 +13,7 @@ from itertools import tee
 import msgspec
 
 from kg.graph import KnowledgeGraph
-from kg.groups import ALCOHOL, alcohol_in, allergic_in, departments_in, entities_of, group_of, groups_in
+from kg.groups import ALCOHOL, alcohol_in, allergic_in, departments_in, entities_of, group_of, groups_in, is_of_others
 from kg.linker import EntityLinker
 from kg.nearby import said_near
 from kg.normalise import Normalised, normalise
@@ -147,6 +147,8 @@ class Checker:
             letter = "X"
         if letter == "E" and _OPERATING.match(text, mention.end):
             letter = "T"
+        if letter == "G" and is_of_others(text, mention.start, mention.end):
+            letter = "X"
         if letter == "D" and _COMPARED.search(text, max(0, mention.start - _EXCLUDING), mention.start):
             letter = "X"
         entities = [mention.entity, *(self._groups[group] if group else ())]

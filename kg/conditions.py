@@ -13,9 +13,9 @@ _NOT_YET = (
     "|普通|一般人|成人|成年|大人|其他人|正常人|健康人|家人|丈夫|预防|防止"
 )
 _SUPPOSED = "如(?!下)|若|(?<!主)要是|假如|万一"
-_GIVEN_IF = re.compile(f"{_NOT_YET}|{_SUPPOSED}")
+GIVEN_IF = re.compile(f"{_NOT_YET}|{_SUPPOSED}")
 _IN_ITS_CLAUSE = re.compile(f"(?:{_SUPPOSED})[^,]*$")
-_TOGETHER_IF = re.compile("隔|错开|分开|小时|停|换|等|之后")
+TOGETHER_IF = re.compile("隔|错开|分开|小时|停|换|等|之后")
 _BANNED_IF = re.compile(
     "好了|好转|停|痊愈|治愈|酒|急性|[早晚中初]期|期间?(?!的)|不明|后|前|轻|太|如果|代替|替代|换|空腹|合并|伴"
     "|[严比较]重|再"
@@ -46,13 +46,13 @@ def is_qualified(relation: str, found: re.Match[str]) -> bool:
         return _is_given_if(found)
     if relation == CONTRAINDICATION:
         return _is_banned_if(found)
-    return _TOGETHER_IF.search(found.string, found.start(), found.end() + _JUST_BEHIND) is not None
+    return TOGETHER_IF.search(found.string, found.start(), found.end() + _JUST_BEHIND) is not None
 
 
 def _is_given_if(found: re.Match[str]) -> bool:
     before = found.string[max(0, found.start() - _BEFORE) : found.start()]
     supposed = "," not in found[0] and _IN_ITS_CLAUSE.search(before) is not None
-    return supposed or not _is_advised(found) or _GIVEN_IF.search(found[0]) is not None
+    return supposed or not _is_advised(found) or GIVEN_IF.search(found[0]) is not None
 
 
 def _is_advised(found: re.Match[str]) -> bool:

@@ -10,8 +10,8 @@ from kg.normalise import normalise
 
 _SPOKEN = {
     "孕妇": "孕妇|怀孕(?:期间?|妇女|的?女性|的人|时)?(?!之?前(?!三|几))|孕期|妊娠期?(?:妇女)?(?!之?前(?!三|几))"
-    "|孕妈妈?|准妈妈",
-    "哺乳期妇女": "哺乳期(?:妇女|的?妈妈|女性)?|哺乳(?:妇女|期间)|(?:母乳喂养|喂奶)(?:期间)?|乳母",
+    "|孕妈妈?|准妈妈|孕[一二三四五六七八九十1-9]+(?:个?月|周)|身孕",
+    "哺乳期妇女": "哺乳期(?:妇女|的?妈妈|女性)?|哺乳(?:妇女|期间)?|(?:母乳喂养|喂奶)(?:期间|的妈妈)?|乳母",
     "儿童": "(?:[1-9]|1[0-8])岁以[下内](?:的?(?:儿童|小孩子?|孩子|患儿|患者))?"
     "|未成年人?|儿童|(?<![生怀])(?<!生[完了])(?<!(?<![主需])要)(?:小孩子?|孩子|宝宝)|小儿|婴幼儿|幼儿|婴儿"
     "|小朋友|患儿",
@@ -24,8 +24,10 @@ _WRITTEN = {
     "儿童": "儿童 小儿 婴幼儿及儿童 小孩 未成年人",
     "老年人": "老年人 老人 老年患者",
 }
-_PARENT = "(?!的?(?:妈|爸|母亲|父亲|家长|家里人|家人|家属|丈夫|老公|爱人))"
-_PATTERN = re.compile("|".join(f"(?P<g{number}>(?:{words}){_PARENT})" for number, words in enumerate(_SPOKEN.values())))
+_RELATIVES = "的?(?:妈|爸|母亲|父亲|家长|家里人|家人|家属|丈夫|老公|爱人)"
+_PATTERN = re.compile(
+    "|".join(f"(?P<g{number}>(?:{words})(?!{_RELATIVES}))" for number, words in enumerate(_SPOKEN.values()))
+)
 _NAMES = tuple(_SPOKEN)
 
 ALCOHOL = "酒精"
@@ -54,10 +56,22 @@ _DEPARTMENTS = re.compile(
 )
 
 
+_WHOSE_RELATIVE = re.compile(_RELATIVES)
+_OF_OTHERS = re.compile("(?:邻居|别人|人家|同事|朋友|亲戚|隔壁)家?的?$")
+_LOOK_BACK = 5
+
+
+def is_of_others(text: str, start: int, end: int) -> bool:
+    """Whether a group is named for its relatives (孕妇家人), or is somebody else's (邻居家孩子)."""
+    theirs = _OF_OTHERS.search(text, max(0, start - _LOOK_BACK), start)
+    return theirs is not None or _WHOSE_RELATIVE.match(text, end) is not None
+
+
 def groups_in(text: str) -> Iterator[tuple[int, int, str]]:
     """Start, end and name of the groups a normalised text speaks of."""
     for found in _PATTERN.finditer(text):
-        yield found.start(), found.end(), _NAMES[int((found.lastgroup or "g0")[1:])]
+        if not is_of_others(text, *found.span()):
+            yield found.start(), found.end(), _NAMES[int((found.lastgroup or "g0")[1:])]
 
 
 def entities_of(graph: KnowledgeGraph) -> dict[str, list[str]]:

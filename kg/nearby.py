@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from kg.conditions import GIVEN_IF, TOGETHER_IF
 from kg.patterns import is_hedged, question_start
 from kg.phrases import SUITABLE, TOGETHER
 from kg.reading import Item, Skeleton
@@ -26,17 +27,16 @@ from kg.relations import (
     INTERACTION,
     SYMPTOM,
 )
-from kg.wording import BOTH, DENIED, IF, LEAD_TO, NOT_NEEDED, USE
+from kg.wording import BOTH, DENIED, DOSE, LEAD_TO, NOT_NEEDED, USE
 
 _REACH = 24
 _SPOKEN = "DFGEKO"
 _IDIOMS = re.compile(
-    "[离少]不[开了]|[受忍]不[了住]|别[断停忘急怕硬拖担]|不能?[停断]|不(?:用|要|必)(?:怕|担心|停)|没什么大不了|没跑"
-    "|跑不了|不光|不仅|不止|不一会|不久"
-    "|不(?:好好|治|管|控制|及时|注意|舒服|少|错)|没几天|没多久"
+    "[离少]不[开了]|[受忍]不[了住]|别[断停忘急怕忍硬拖担]|不(?:能|要|可以?|用)?(?:自己|擅自|随便|突然)?[停断]"
+    "|不(?:用|要|必)(?:怕|担心)|没跑|跑不了|不光|不仅|不止|不一会|不久|没再|不可怕|不在少数|不是问题"
+    "|[不没](?:好好|治|管|控制|及时|注意|舒服|少|错|几天|多久)"
 )
-_DENIED = re.compile(f"{DENIED}|少[吃用喝]|换掉|换成|不如|与其|怀疑|误|类似|区别|不同于|相鉴")
-_CONDITION = re.compile(f"{IF}|之?后再|停|等|除非|前提|才[能可]|[岁月]以上|必须|正在|一直|之前|小时|隔|过")
+_DENIED = re.compile(f"{DENIED}|少[吃用喝]|换掉|换成|不如|与其|怀疑|(?<!耽)误|类似|区别|不同于|相鉴")
 _TAKEN_FOR_ILLNESS = re.compile(f"{LEAD_TO}|副作用|不良反应|小心|当心|警惕|怕|加重|恶化|伤|过[敏量]")
 _AGAINST = re.compile(
     "不能|不可|不宜|不要|不得(?!不)|不准|不许|不敢|不行|不用|不适|不合适|不建议|不推荐|不考虑|不该|不碰|不沾"
@@ -46,34 +46,43 @@ _AGAINST = re.compile(
 _NO_BAN = re.compile("不是[^A-Z,]{0,4}[A-Z]?的?禁|不属于")
 _CAREFUL = re.compile("慎|小心|当心|注意|权衡|监测|减量|酌情|遵医嘱")
 _APPROVED = re.compile(
-    "放心|没事|没(?:有|什么|任何|多大)*(?:问题|关系|影响|妨碍|大不了)|无妨|安全|不要紧|不碍事|不用(?:怕|担心)"
-    "|不影响[吃用服]|不耽误|照[样用吃常]"
-    "|挺好|很好|效果[很挺也]?好|[也都就]行|[也都]?可以|[也都]能|(?:吃|用|喝|打)点|[吃用]就[好行]|顶一顶"
+    "放心|没事|没(?:有|什么|任何|多大)*(?:问题|关系|影响|妨碍|大不了)|无妨|安全|不要紧|不碍事|不用(?:怕|担心|停)"
+    "|不影响[吃用服]|不受影响|不会有[^A-Z,]{0,3}影响|两?不耽误|照[样用吃常]|挺好|很好|友好|效果[很挺也]?好|[也都就]行"
+    "|[也都]?可以|[也都]能|[吃用]就[好行]|顶一顶|推荐|首选|建议|最合适|最好|接着[吃用]|继续[吃用]|该[吃用]"
+    f"|{DOSE}|(?:给您?|再)(?:开|加|补)"
+)
+_GIVEN = re.compile(f"(?<!还)(?<!敢){USE}(?:点|些|上|了?[一两半]?[片粒个支包]?)?$")
+_HARMING = re.compile(
+    f"(?<![不没])会(?!好|有)|容易|风险|危险|害|出血|畸|加重|恶化|诱发|{LEAD_TO}|后果|小心|当心|不对|不行|不能|禁|忌|错|慎"
+    "|(?<![特分区级鉴个])别(?![忍怕急停断])|还敢?[吃用]|竟|居然|怪"
 )
 _CLASHING = re.compile(
     "冲突|犯冲|相冲|打架|相克|对着干|不对付|遇[上到]|碰[上到]|撞[上到]|堆积|蓄积|吸收|浓度|药效|疗效|出血|风险"
     "|危险|反应|出(?:大)?(?:事|问题)|隔开|错开|间隔|岔开"
     "|不能|不要|(?<![特分区级鉴个])别|不宜|避免|禁|忌"
 )
-_AGREEING = re.compile(
-    "(?:不|没有?|没什么)(?:冲突|打架|犯冲|相互作用)|(?:一起|一块|同时|合用|照样|同服).*(?:没事|没问题|没关系|无妨"
-    "|不要紧|就[好行]|[也都]行|可以|安全|放心)"
-    "|(?:可以|放心|能).*(?:一起|一块|同时|合用|同服)|照样可以|双管齐下|好得快|效果(?:更|会更)?好|同时再[吃用]"
+_NO_CLASH = re.compile("(?:不|没有?|没什么)(?:会)?(?:冲突|打架|犯冲|相互作用)|不会有[^A-Z,]{0,3}影响")
+_JOINING = re.compile(f"{BOTH}|再?[加配]上?[点个]?$|同服")
+_WELCOME = re.compile(
+    "没事|没问题|没关系|没有问题|无妨|不要紧|[就也都]行|就好|可以|安全|放心|建议|推荐|能|更|翻倍|两不耽误|双管齐下|好得快"
+    "|照样|没(?:有|什么)?冲突|不会有"
 )
 _HELPING = re.compile("治|缓解|改善|减轻|控制|用于|预防|防止|止|对|退")
 _TAKEN = re.compile("[吃服用含打][了完上多久着]|期间|不舒服")
+_GIVEN_FOR = re.compile(f"{BOTH}|{USE}$")
 _BLAMED = re.compile(f"{LEAD_TO}|所致|闹的|惹的|反应|有关|关系|副作用|老毛病|的事")
 _RECOVERED = re.compile("[^A-Z,]{0,3}(?:就?好|缓解|减轻|消|退|没|可以|能|的?时?候?[吃用服])")
 _TAKING = re.compile(USE)
 _SHOWING = re.compile(
-    "像|典型|没跑|跑不了|提示|说明|符合|症状|表现|多半|估计|八成|嘛|的人|爱|发作|起来|为什么|不光|厉害"
+    "像|典型|没跑|跑不了|提示|说明|符合|症状|表现|多半|估计|八成|嘛|的(?:人|患者|病人|男|女|老)|爱|发作|起来|为什么|不光"
+    "|厉害|闹的|想到"
 )
 _EXAMINING = re.compile(
     "做|查|拍|测|看|检|金标准|提示|支持|清楚|说话|靠|反映|确诊|诊断|排除|发现|证实|明确|监测|化验|抽血"
 )
 _MEASURED = re.compile("[^A-Z,]{0,2}[高低升降偏]")
 
-_BECOMING = re.compile(f"成|变|发展|{LEAD_TO}|伤|防|警惕|并发|转|最后|早晚|长了|久了")
+_BECOMING = re.compile(f"成|变|发展|{LEAD_TO}|伤|防|警惕|并发|转|最后|早晚|长了|久了|留下|就是|就来")
 _LISTED = re.compile("[、,和及与或跟还有以]*")
 
 
@@ -134,6 +143,7 @@ class _Words(msgspec.Struct, frozen=True):
     before: str
     between: str
     after: str
+    tail: str
     letters: str
 
     @classmethod
@@ -142,12 +152,14 @@ class _Words(msgspec.Struct, frozen=True):
         stop = text.find(",", second, second + _REACH)
         stop = min(len(text), second + _REACH) if stop < 0 else stop
         before, between, after = text[start:first], text[first + 1 : second], text[second + 1 : stop]
-        return cls(_IDIOMS.sub("", text[start:stop]), before, between, after, text[first] + text[second])
+        tail = text[stop : stop + _REACH]
+        return cls(_IDIOMS.sub("", text[start:stop]), before, between, after, tail, text[first] + text[second])
 
 
 def _treats(words: _Words) -> str | None:
     elsewhere = "," in words.between and "D" in words.between
-    if elsewhere or _DENIED.search(words.window) or _TAKEN_FOR_ILLNESS.search(words.window):
+    blamed = words.after if words.letters[0] == "F" else words.window
+    if elsewhere or _DENIED.search(words.window) or _TAKEN_FOR_ILLNESS.search(blamed):
         return None
     return INDICATION
 
@@ -156,29 +168,38 @@ def _banned(words: _Words) -> str | None:
     whole = words.before + words.between + words.after
     if _CAREFUL.search(whole) or _NO_BAN.search(whole):
         return None
-    against = _AGAINST.search(words.window) is not None
-    if not against and not _CONDITION.search(whole) and "," not in words.between and _APPROVED.search(whole):
-        return None if _DENIED.search(_APPROVED.sub("", words.window)) else INDICATION
-    return CONTRAINDICATION if against and not _APPROVED.search(whole) else None
+    approved = _APPROVED.search(whole) is not None
+    rest = _APPROVED.sub("", words.window)
+    if _AGAINST.search(rest):
+        return None if approved else CONTRAINDICATION
+    given = approved or (words.letters[1] == "D" and _GIVEN.search(words.between) is not None)
+    later = _APPROVED.sub("", _IDIOMS.sub("", words.tail))
+    if not given or _DENIED.search(rest + later) or GIVEN_IF.search(_APPROVED.sub("", whole)):
+        return None
+    return (
+        None
+        if _HARMING.search(_APPROVED.sub("", words.between + words.after)) or _HARMING.search(later)
+        else INDICATION
+    )
 
 
 def _clash(words: _Words) -> str | None:
     whole = words.between + words.after
     if "或" in words.between:
         return None
-    if _AGREEING.search(whole):
-        rest = _AGREEING.sub("", whole)
-        return None if _CLASHING.search(rest) or _CONDITION.search(rest) else TOGETHER
-    return INTERACTION if _CLASHING.search(words.between + words.after) else None
+    joined = _JOINING.search(words.between) is not None or _JOINING.search(words.after) is not None
+    whole += words.tail if joined else ""
+    plain = _NO_CLASH.sub("", whole)
+    clashing = _CLASHING.search(plain) is not None
+    if (plain != whole or joined) and _WELCOME.search(words.before + whole):
+        return None if clashing or TOGETHER_IF.search(words.between + words.after + words.tail) else TOGETHER
+    return INTERACTION if clashing and plain == whole else None
 
 
 def _harms(words: _Words) -> str | None:
-    if (
-        _DENIED.search(words.window)
-        or re.search(f"{BOTH}|{USE}$|治", words.between)
-        or _HELPING.search(words.between)
-        or _RECOVERED.match(words.after)
-    ):
+    before = _IDIOMS.sub("", words.before + words.between)
+    taken_for = _HELPING.search(words.between) or _GIVEN_FOR.search(words.between) or _RECOVERED.match(words.after)
+    if taken_for or _DENIED.search(before):
         return None
     if words.letters[0] == "F":
         return ADVERSE if _BLAMED.search(words.after) else None

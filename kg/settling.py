@@ -27,6 +27,7 @@ def settled(drawn: Sequence[Drawn]) -> list[Claim]:
     """The claims of one sentence that stand beside each other."""
     said = {_triple(one.claim) for one in drawn if one.topic is None}
     banned = {_pair(one.claim) for one in drawn if one.claim.relation == CONTRAINDICATION}
+    judged = {_triple(one.claim) for one in drawn if one.claim.evidence}
     known = {end for one in drawn if one.claim.evidence for end in _pair(one.claim)}
     of_illnesses = {
         (one.claim.relation, end)
@@ -41,6 +42,8 @@ def settled(drawn: Sequence[Drawn]) -> list[Claim]:
             return False
         if claim.evidence or claim.verdict != "unknown":
             return True
+        if _triple(claim) in judged:
+            return False
         if claim.relation in (INDICATION, SUITABLE) and _pair(claim) in banned:
             return False
         if one.symptom and (claim.relation, _other(claim, one.symptom)) in of_illnesses:
