@@ -44,7 +44,7 @@ _AGAINST = re.compile(
     "|避免|避开|[得要该快须紧先]停|[碰用吃沾]不得|[用吃]不了|绕着|算了|远离|[不没]是[^A-Z,]{0,4}该"
 )
 _NO_BAN = re.compile("不是[^A-Z,]{0,4}[A-Z]?的?禁|不属于")
-_CAREFUL = re.compile("慎|小心|当心|注意|权衡|监测|减量|酌情|遵医嘱")
+_CAREFUL = re.compile("慎|小心|当心|注意|留意|的时候|权衡|监测|减量|酌情|遵医嘱")
 _APPROVED = re.compile(
     "放心|没事|没(?:有|什么|任何|多大)*(?:问题|关系|影响|妨碍|大不了)|无妨|安全|不要紧|不碍事|不用(?:怕|担心|停)"
     "|不影响[吃用服]|不受影响|不会有[^A-Z,]{0,3}影响|两?不耽误|照[样用吃常]|挺好|很好|友好|效果[很挺也]?好|[也都就]行"
@@ -53,7 +53,7 @@ _APPROVED = re.compile(
 )
 _GIVEN = re.compile(f"(?<!还)(?<!敢){USE}(?:点|些|上|了?[一两半]?[片粒个支包]?)?$")
 _HARMING = re.compile(
-    f"(?<![不没])会(?!好|有)|容易|风险|危险|害|出血|畸|加重|恶化|诱发|{LEAD_TO}|后果|小心|当心|不对|不行|不能|禁|忌|错|慎"
+    f"(?<![不没])会(?!好|有)|有关|关系|容易|风险|危险|害|出血|畸|加重|恶化|诱发|{LEAD_TO}|后果|小心|当心|不对|不行|不能|禁|忌|错|慎"
     "|(?<![特分区级鉴个])别(?![忍怕急停断])|还敢?[吃用]|竟|居然|怪"
 )
 _CLASHING = re.compile(
@@ -172,6 +172,8 @@ def _banned(words: _Words) -> str | None:
     rest = _APPROVED.sub("", words.window)
     if _AGAINST.search(rest):
         return None if approved else CONTRAINDICATION
+    if words.letters[0] == "D" and "," in words.between and not _APPROVED.search(words.after):
+        return None
     given = approved or (words.letters[1] == "D" and _GIVEN.search(words.between) is not None)
     later = _APPROVED.sub("", _IDIOMS.sub("", words.tail))
     if not given or _DENIED.search(rest + later) or GIVEN_IF.search(_APPROVED.sub("", whole)):
