@@ -8,8 +8,7 @@ from typing import NamedTuple
 from kg.build import build_graph
 from kg.checker import Checker
 from kg.graph import KnowledgeGraph
-from kg.phrases import SUITABLE, TOGETHER
-from kg.relations import INDICATION, INTERACTION
+from kg.relations import INDICATION, INTERACTION, SUITABLE, TOGETHER
 
 DATA = Path(__file__).parent.parent / "tests/kg/data"
 VERDICTS = {"+": "supported", "-": "contradicted", "?": "unknown"}

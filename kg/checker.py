@@ -18,7 +18,6 @@ from kg.linker import EntityLinker
 from kg.nearby import said_near
 from kg.normalise import Normalised, normalise
 from kg.patterns import Stated, stated_in, stated_of
-from kg.phrases import SUITABLE, TOGETHER
 from kg.reading import Elliptic, Item, Reading, Skeleton
 from kg.records import Claim, EntityType, Fact, Mention, Verdict
 from kg.relations import (
@@ -28,7 +27,9 @@ from kg.relations import (
     INDICATION,
     INTERACTION,
     RECOMMENDED_FOOD,
+    SUITABLE,
     SYMPTOM,
+    TOGETHER,
     TREATMENT,
     resolve,
 )
@@ -48,13 +49,14 @@ _LETTERS: dict[EntityType, str] = {
     "ingredient": "I",
     "body_part": "B",
 }
-_OPPOSITES = {
-    INDICATION: CONTRAINDICATION,
-    CONTRAINDICATION: INDICATION,
-    SUITABLE: CONTRAINDICATION,
-    TOGETHER: INTERACTION,
-    RECOMMENDED_FOOD: AVOIDED_FOOD,
-    AVOIDED_FOOD: RECOMMENDED_FOOD,
+_OPPOSITES: dict[str, tuple[str, ...]] = {
+    INDICATION: (CONTRAINDICATION,),
+    SUITABLE: (CONTRAINDICATION,),
+    CONTRAINDICATION: (INDICATION, SUITABLE),
+    TOGETHER: (INTERACTION,),
+    INTERACTION: (TOGETHER,),
+    RECOMMENDED_FOOD: (AVOIDED_FOOD,),
+    AVOIDED_FOOD: (RECOMMENDED_FOOD,),
 }
 _WITHOUT = re.compile(
     "(?:(?:(?<!有)没有?|未|(?<!有)无)(?:再?次?(?:出现|发生|发现|合并|伴有?))?|非|(?<!是)不是|除了|(?<!排)除|不备孕[和或及、]|[岁月]以上的?|不能?算|不属于)$"
@@ -204,11 +206,15 @@ class Checker:
         return relations[0], "unknown", []
 
     def _judge(self, relation: str, subjects: Sequence[str], targets: Sequence[str]) -> Judged:
-        opposite = _OPPOSITES.get(relation)
+        opposing = [
+            fact for opposite in _OPPOSITES.get(relation, ()) for fact in self._facts(subjects, opposite, targets)
+        ]
         supporting = self._facts(subjects, relation, targets)
         if relation == INDICATION:
             supporting += self._facts(targets, TREATMENT, subjects)
-        return _verdict(supporting, self._facts(subjects, opposite, targets) if opposite else [])
+        if relation == SUITABLE:
+            supporting += self._facts(subjects, INDICATION, targets)
+        return _verdict(supporting, opposing)
 
     def _facts(self, subjects: Sequence[str], relation: str, targets: Sequence[str]) -> list[Fact]:
         return [

@@ -14,7 +14,6 @@ import msgspec
 
 from kg.conditions import GIVEN_IF, TOGETHER_IF
 from kg.patterns import is_hedged, question_start
-from kg.phrases import SUITABLE, TOGETHER
 from kg.reading import Item, Skeleton
 from kg.records import Fact, Verdict
 from kg.relations import (
@@ -25,7 +24,9 @@ from kg.relations import (
     EXAMINATION,
     INDICATION,
     INTERACTION,
+    SUITABLE,
     SYMPTOM,
+    TOGETHER,
 )
 from kg.wording import BOTH, DENIED, DOSE, LEAD_TO, NOT_NEEDED, USE
 
@@ -164,6 +165,15 @@ def _treats(words: _Words) -> str | None:
     return INDICATION
 
 
+def _suits(words: _Words) -> str | None:
+    return None if _DENIED.search(words.window) or _CAREFUL.search(words.window) else SUITABLE
+
+
+def _joins(words: _Words) -> str | None:
+    joined = _JOINING.search(words.between) or _JOINING.search(words.after)
+    return TOGETHER if joined and not _DENIED.search(words.window) else None
+
+
 def _banned(words: _Words) -> str | None:
     whole = words.before + words.between + words.after
     if _CAREFUL.search(whole) or _NO_BAN.search(whole):
@@ -235,6 +245,8 @@ _READINGS: dict[str, tuple[str, Callable[[_Words], str | None]]] = {
     INDICATION: ("DF", _treats),
     CONTRAINDICATION: ("DF DG", _banned),
     INTERACTION: ("DD DO", _clash),
+    SUITABLE: ("DG DF", _suits),
+    TOGETHER: ("DD DO", _joins),
     ADVERSE: ("DF", _harms),
     SYMPTOM: ("FF", _shows),
     COMPLICATION: ("FF", _becomes),

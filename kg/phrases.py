@@ -34,6 +34,7 @@ from kg.relations import (
     SITE,
     SUSCEPTIBLE,
     SYMPTOM,
+    TOGETHER,
     TREATMENT,
 )
 from kg.wording import (
@@ -50,8 +51,6 @@ from kg.wording import (
     NOT_STOPPED,
 )
 
-TOGETHER = "联合用药"
-SUITABLE = "适用人群"
 CAUSING = "导致"
 """The cause relation read backwards."""
 

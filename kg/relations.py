@@ -31,6 +31,8 @@ RECOMMENDED_FOOD = "宜吃"
 AVOIDED_FOOD = "忌吃"
 SYNONYM = "同义词"
 RELATED = "相关"
+SUITABLE = "适用人群"
+TOGETHER = "联合用药"
 
 
 class Relation(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +93,21 @@ VOCABULARY = (
         subject="drug",
         object="drug",
         names="相互作用 药物间相互作用 配伍禁忌 interacts_with interaction drug_interaction drug_drug_interaction ddi",
+        symmetric=True,
+        object_weight=6,
+    ),
+    Relation(
+        name=SUITABLE,
+        subject="drug",
+        object="group",
+        names="适宜人群 适合人群 适用对象 suitable_for",
+        object_weight=1,
+    ),
+    Relation(
+        name=TOGETHER,
+        subject="drug",
+        object="drug",
+        names="联用 合用 配伍 combined_with combination",
         symmetric=True,
         object_weight=6,
     ),

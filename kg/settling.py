@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from kg.phrases import SUITABLE
 from kg.records import Claim
-from kg.relations import CONTRAINDICATION, DEPARTMENT, EXAMINATION, INDICATION
+from kg.relations import CONTRAINDICATION, DEPARTMENT, EXAMINATION, INDICATION, SUITABLE
 
 _OF_ILLNESSES = frozenset({INDICATION, EXAMINATION, DEPARTMENT})
 _ALWAYS_AROUND = frozenset({"儿童", "老年人"})
