@@ -162,7 +162,7 @@ class Checker:
             mention.entity,
             distinct,
             is_symptom=mention.type == "symptom",
-            of_family=mention.experiencer == "family",
+            of_family=letter == "F" and mention.experiencer == "family",
         )
 
     def _claims(self, stated: Stated, skeleton: Skeleton, clause: Elliptic | None) -> Iterator[Drawn]:

@@ -70,7 +70,8 @@ def _is_banned_if(found: re.Match[str]) -> bool:
     between = skeleton[start : max(found.start("s"), found.start("o"))]
     if "," in between and (_CLAUSE_BEFORE.search(before) or not _IN_SHORT.fullmatch(between)):
         return True
-    if re.search("[A-Z]", before) or _HEAPED.search(found["o"]) or after.startswith(("和", "与", "跟", "及", "或")):
+    reasons = before.rpartition(",")[2] if found.start("s") < found.start("o") else before
+    if re.search("[A-Z]", reasons) or _HEAPED.search(found["o"]) or after.startswith(("和", "与", "跟", "及", "或")):
         return True
     if len(re.sub("[A-Z]", "", _OF_A_BAN.sub("", found[0]))) > 1:
         return True
