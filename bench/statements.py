@@ -47,25 +47,30 @@ def parts() -> dict[str, Part]:
     """What the rules were developed on, and what they were not.
 
     Held out: every second statement written with the first ones. Written later: after the rules of the first day.
-    Of those by another hand, who never saw the rules, half was read to widen them, half only measured.
+    Of those by two other hands, who never saw the rules, half was read to widen them, half only measured.
     """
-    first, others = statements("statements.txt"), statements("statements_other_hand.txt")
+    first, others, thirds = map(
+        statements, ("statements.txt", "statements_other_hand.txt", "statements_third_hand.txt")
+    )
     developed = [*first[::2], *statements("statements_developed.txt")]
     return {
         "developed on": Part("clinic", developed),
         "spoken": Part("consulting", statements("statements_spoken.txt")),
         "other hand, read": Part("consulting", others[::2]),
+        "third hand, read": Part("ward", thirds[::2]),
         "held out": Part("clinic", first[1::2]),
         "written later": Part("clinic", statements("statements_later.txt")),
         "other hand, held out": Part("consulting", others[1::2]),
+        "third hand, held out": Part("ward", thirds[1::2]),
     }
 
 
 def checkers(folder: Path) -> dict[str, Checker]:
     """A checker over each graph of the statements, built into `folder`."""
     build_graph([DATA / "clinic.csv"], folder / "clinic", aliases=DATA / "clinic_aliases.json")
-    build_graph([DATA / "consulting.csv"], folder / "consulting")
-    return {name: Checker(KnowledgeGraph.open(folder / name)) for name in ("clinic", "consulting")}
+    for name in ("consulting", "ward"):
+        build_graph([DATA / f"{name}.csv"], folder / name)
+    return {name: Checker(KnowledgeGraph.open(folder / name)) for name in ("clinic", "consulting", "ward")}
 
 
 def score(checker: Checker, part: Part) -> Iterator[tuple[str, int, float, float]]:
