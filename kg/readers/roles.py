@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 ENDS = ("subject", "relation", "object")
+_KEPT = 60
 _DECORATION = re.compile(r"\s*\([^)]*\)$|:(?:string|int|long|float|double|boolean)(?:\[\])?$")
 _WORDS = {
     "subject": "head head_entity head_name subject subject_name subj source_name sourcename x_name s h source src "
@@ -32,6 +33,12 @@ _WORDS = {
 def places_of(names: Sequence[str], roles: Sequence[str]) -> dict[str, int]:
     """Where each of the roles stands among the names: the word that comes first in the list of its role where several
     fit (a name before an id), left out where none does."""
+    find = _places if len(names) <= _KEPT else _places.__wrapped__
+    return dict(find(tuple(names), tuple(roles)))
+
+
+@lru_cache(1_000)
+def _places(names: tuple[str, ...], roles: tuple[str, ...]) -> dict[str, int]:
     keys = [key_of(name) for name in names]
     found = {}
     for role in roles:
@@ -42,6 +49,7 @@ def places_of(names: Sequence[str], roles: Sequence[str]) -> dict[str, int]:
     return found
 
 
+@lru_cache(10_000)
 def key_of(name: str) -> str:
     """A header or key in one spelling: `:START_ID(Drug)` is start_id, `Head Entity` head_entity, `name:string` name."""
     plain = _DECORATION.sub("", unicodedata.normalize("NFKC", name).strip().lower()).strip(":_")
