@@ -33,6 +33,8 @@ _UNRELATED = re.compile(
 )
 _SUPPOSED = re.compile("(?:如果|若|要是|假如|万一)[^,A-Z]*$")
 _LOOK_BACK, _SUPPOSING = 6, 12
+_CHANGED = re.compile("没|阴性|清除|痊愈|治愈|好了|妻子|丈夫|老公|老婆|爱人|伴侣|对方|家属|家人")
+"""Between a name and a clause that leaves it out: it is no longer so, or of somebody else."""
 _RECENT, _REMEMBERED = 2, 6
 _CLAUSE = 90
 _SHORT = 16
@@ -158,7 +160,8 @@ class Reading:
                 moved = {place - start + 1: skeleton.items[place] for place in near}
                 omission = Omission.FAR if earlier.get(topic.letter) is topic else Omission.NEAR
                 if omission is Omission.NEAR:
-                    is_plain = start - named[topic.letter] <= _NEARBY
+                    place = named[topic.letter]
+                    is_plain = start - place <= _NEARBY and not _CHANGED.search(skeleton.text, place, start)
                 else:
                     is_plain = self._plain == number - 1 == self._topics[topic.letter][0]
                 yield Elliptic(Skeleton(topic.letter + rest, {0: topic, **moved}), topic, omission, is_plain)
