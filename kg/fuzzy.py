@@ -6,15 +6,17 @@ sounds alike, looks alike, or both (`Likeness`). What the slip changes decides w
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
 import numpy as np
 from rapidfuzz.distance import JaroWinkler, Levenshtein
 
-from kg.bigrams import Codes, index_of, near_names, pairs_of, rows_of
+from kg.bigrams import SHORTEST, Codes, index_of, near_names, pairs_of, rows_of
 from kg.shapes import both, shapes
 from kg.slips import Slip
 from kg.sounds import syllables
@@ -53,6 +55,8 @@ class FuzzyNames:
         self._sizes = np.diff(self._index.bounds).astype(np.int16)
         tables = ((syllables(), _SHORT, MAX_LINKED), (shapes(), _SHORT, MAX_LINKED), (both(), _SHORTEST, _SHORTEST))
         self._likenesses = [Likeness(names, *table) for table in tables]
+        turned = [name[0] + name[2] + name[1] + name[3] if len(name) == SHORTEST else "" for name in names]
+        self._turned = Likeness(turned, _as_written(), SHORTEST, SHORTEST)
         self._in_order = sorted(names)
 
     def search(
@@ -153,13 +157,18 @@ class Likeness:
 
 
 def _best(length: int, near: Sequence[Near]) -> list[Near]:
-    """The best of those that overlap in a text of some length, in order of place."""
+    """Of those that overlap in a text of some length the ones with most letters right, in order of place."""
     kept, filled = [], bytearray(length)
-    for one in sorted(near, key=lambda one: (-one.score, one.start - one.end, one.start, one.number)):
+    for one in sorted(near, key=lambda one: (one.score * (one.start - one.end), -one.score, one.start, one.number)):
         if not any(filled[one.start : one.end]):
             filled[one.start : one.end] = b"\1" * (one.end - one.start)
             kept.append(one)
     return sorted(kept, key=lambda one: one.start)
+
+
+@cache
+def _as_written() -> Codes:
+    return np.arange(sys.maxunicode + 1, dtype=np.uint32)
 
 
 def _folded(text: str, table: Codes) -> str:

@@ -125,6 +125,7 @@ _NEAR, _FAR, _SHORT, _ITEM, _BACK, _WHOSE = 6, 12, 4, 6, 4, 2
     _CHAINED,  # whether it already held of one
     _CROSSED,  # whether a comma came since
     _DOUBT,  # where the doubt in force stood, -1 for none
+    _DOUBTED,  # where a comma ended right behind a doubted mention, -1 for none
     _WHO,  # FAMILY, OTHER or 0 in this clause
     _TOPIC,  # whom the text is about
     _THIRD,  # whom 他 and 她 mean
@@ -145,7 +146,7 @@ _NEAR, _FAR, _SHORT, _ITEM, _BACK, _WHOSE = 6, 12, 4, 6, 4, 2
     _BLOCKED,  # whether a verb stands between
     _SINCE,  # characters since the last mention that are no part of a list
     SLOTS,
-) = range(25)
+) = range(26)
 
 
 @compilable
@@ -189,7 +190,7 @@ def mention(state: Numbers, mentions: Numbers, after: int) -> None:
         state[_NEGATION] = 0
     if state[_TREATING] == start:
         flags |= _PRESUMED
-    elif state[_DOUBT] >= 0 and start - state[_DOUBT] <= _FAR and mentions[number, KIND] != NEUTRAL:
+    elif mentions[number, KIND] != NEUTRAL and _is_doubted(state, start, after):
         flags |= UNCERTAIN
         state[_DOUBT] = end
     if number > state[_FIRST] and (state[_SINCE] == 0 or state[_EITHER] == start):
@@ -200,6 +201,14 @@ def mention(state: Numbers, mentions: Numbers, after: int) -> None:
     state[NEXT] += 1
     if state[_EITHER] == start and mentions[number, KIND] != NEUTRAL:
         _mark_back(state, mentions, UNCERTAIN)
+
+
+@compilable
+def _is_doubted(state: Numbers, start: int, after: int) -> Any:
+    """Whether the doubt in force reaches a mention; behind a comma, one in a list: 有没有发烧，咳嗽，头痛."""
+    if state[_DOUBTED] == start and after & LIST_END:
+        return True
+    return state[_DOUBT] >= 0 and start - state[_DOUBT] <= _FAR
 
 
 @compilable
@@ -328,7 +337,7 @@ def _go_on(state: Numbers, mentions: Numbers, kind: int, start: int, stop: int, 
     elif kind == Cue.STOP:
         state[_NEGATION], state[_DOUBT] = 0, -1
     elif kind == Cue.COMMA or (kind == Cue.SPACE and (start != state[_REACH] or state[_CHAINED])):
-        _comma(state, stop, after & GOES_ON != 0)
+        _comma(state, start, stop, after & GOES_ON != 0)
     elif kind == Cue.LINE:
         new_line(state)
     elif kind == Cue.SENTENCE or (kind == Cue.POINT and not after & DIGIT):
@@ -336,7 +345,7 @@ def _go_on(state: Numbers, mentions: Numbers, kind: int, start: int, stop: int, 
 
 
 @compilable
-def _comma(state: Numbers, stop: int, goes_on: bool) -> None:
+def _comma(state: Numbers, start: int, stop: int, goes_on: bool) -> None:
     if state[_NEGATION] == Cue.DENIAL and state[_CHAINED]:
         state[_CROSSED] = 1
         _forget_gap(state, stop)
@@ -344,15 +353,18 @@ def _comma(state: Numbers, stop: int, goes_on: bool) -> None:
         state[_NEGATION] = 0
     if state[NEXT] > state[_FIRST]:
         state[_BEFORE] = 0
-    doubted = goes_on and state[_DOUBT] >= 0
+    doubt = state[_DOUBT]
     _new_clause(state)
-    state[_DOUBT] = stop if doubted else -1
+    if doubt >= 0 and goes_on:
+        state[_DOUBT] = stop
+    elif doubt == start:
+        state[_DOUBTED] = stop
 
 
 @compilable
 def _new_clause(state: Numbers) -> None:
     state[_FIRST] = state[NEXT]
-    state[_DOUBT] = state[_PRESUMING] = state[_TREATING] = state[_EITHER] = -1
+    state[_DOUBT] = state[_DOUBTED] = state[_PRESUMING] = state[_TREATING] = state[_EITHER] = -1
     state[_ASKING] = 0
 
 

@@ -51,16 +51,16 @@ class Slip:
         Both ends stay whole or alike, and so does all of a short name. Where the window holds another name, only a
         long one is missing a letter.
         """
-        if self._is_loose or self._written & _FUNCTION or self._changes_meaning:
-            return False
-        if self._held == len(self.window) - 1:
+        if self._is_loose or self._held == len(self.window) - 1:
             return False
         if self._swapped is not None:
-            return not self._held
+            return not set(self.window[self._swapped : self._swapped + 2]) <= _MEANINGFUL
+        if self._written & _FUNCTION or self._changes_meaning:
+            return False
         growth = len(self.window) - len(self.name)
         if self.is_cut_short:
             return len(self.name) > (_SHORT - coined) and self.name[-1] not in _HEADS and self._is_open(self._end)
-        if not self._keeps_ends(coined) or (self._held and (growth > 0 or len(self.name) < _LONG)):
+        if not self._keeps_ends(coined) or (self._held and len(self.name) < _LONG and not self._doubles):
             return False
         if growth < 0:
             return self._lost_inside(coined)
@@ -80,7 +80,7 @@ class Slip:
         if self._held == len(self.window) - 1 and not all(looks_alike(*pair) for pair in self._changed):
             return False
         barred = _MEANINGFUL | _FUNCTION if len(self.name) == _SHORTEST else _FUNCTION
-        if self._written & barred and (len(self.name) <= _SHORT or self._held):
+        if self._written & barred and len(self.name) <= _SHORT:
             return False
         sounding = all(sounds_alike(*pair) for pair in self._changed)
         if len(self.name) <= _SHORT and self._changes_meaning and not sounding:
@@ -88,8 +88,8 @@ class Slip:
         return 2 * len(self._edits) < max(len(self.name), _SHORTEST + 1)
 
     def pairs(self) -> list[str]:
-        """What the slip put next to each other, in the text as it stands: words there are no slips."""
-        return self._read(self._beside() - self._open_ends)
+        """What the slip put next to each other, in the text as it stands: parts of names there are no slips."""
+        return [] if self._swapped is not None else self._read(self._beside() - self._open_ends)
 
     def telling_pairs(self) -> list[str]:
         """Those across an end of the window, and within a short name: where names have them they are no slips."""
@@ -133,7 +133,7 @@ class Slip:
         """Whether what is written is an everyday word, the beginning of one that says what kind, or no word at all."""
         if self.window in stopwords() or self.window.endswith(_OF_A_KIND) or not all(map(str.isalnum, self._written)):
             return True
-        ends = {self.window[end] for end in (0, -1) if self.window[end] != self.name[end]}
+        ends = {self.window[end] for end in (0, -1) if self.window[end] != self.name[end] != "症"}
         return bool(ends & _BESIDE) or any(self._kept[at] for tag, at, _ in self._edits if tag != "insert")
 
     @cached_property

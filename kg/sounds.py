@@ -26,8 +26,8 @@ def syllables() -> NDArray[np.uint32]:
 
 
 def sounds_alike(one: str, other: str) -> bool:
-    """Whether two characters have one syllable."""
-    return one == other or _sound(one) == _sound(other) != ""
+    """Whether two characters can be read as one syllable."""
+    return one == other or not _sounds(one).isdisjoint(_sounds(other))
 
 
 def near_in_sound(one: str, other: str) -> bool:
@@ -37,6 +37,14 @@ def near_in_sound(one: str, other: str) -> bool:
         return False
     initials, ends = zip(*(part.groups() for part in parts if part), strict=True)
     return bool(initials[0] == initials[1] != "" or ends[0] == ends[1])
+
+
+@cache
+def _sounds(character: str) -> frozenset[str]:
+    """The two syllables that a character is read as first."""
+    from pypinyin.pinyin_dict import pinyin_dict
+
+    return frozenset(map(_plain, filter(None, pinyin_dict.get(ord(character), "").split(",")[:2])))
 
 
 def _sound(character: str) -> str:
