@@ -25,7 +25,9 @@ from kg.spellings import MAX_LINKED
 THRESHOLD = 0.75
 _SHORT, _SHORTEST = 3, 2
 _LAST_LETTER = "\U0010ffff"
-_READ, _NEAR_SIZE, _FEWER = 20_000, 2, 2
+_READ, _NEAR_SIZE = 20_000, 2
+_SPOILT = 2  # pairs that one slip spoils
+_NOBODY = np.empty(0, dtype=np.int32)
 
 
 Row = tuple[int, int, int]
@@ -78,29 +80,31 @@ class FuzzyNames:
     def lookup(self, query: str) -> int | None:
         """The number of the name most like a query (in normalised spelling), None where there is no name.
 
-        The rarest pairs of the query propose; where none is known, all names are compared.
+        The rarest pairs of the query propose; where none is known, all names of about its length do.
         """
         from rapidfuzz import fuzz, process
 
         numbers = self._proposed(query)
         if not numbers:
-            best = process.extractOne(query, self._names, scorer=fuzz.ratio)
-            return None if best is None else best[2]
+            return None
         likeness = process.cdist([query], [self._names[number] for number in numbers], scorer=fuzz.ratio)[0]
         alike = [numbers[at] for at in np.flatnonzero(likeness == likeness.max())]
         return alike[0] if len(alike) == 1 else max(alike, key=lambda number: self._nearness(query, number))
 
     def _proposed(self, query: str) -> list[int]:
-        """The names of about a query's length that share most pairs with it, or nearly; the rarest pairs are read."""
+        """The names of about a query's length that share most pairs with it, or as many as one slip leaves."""
         codes = np.frombuffer(query.encode("utf-32-le", "surrogatepass"), dtype="<u4")
         begins, ends = rows_of(self._index, np.unique(pairs_of(codes)))
         order = np.argsort(ends - begins, kind="stable")
         read = order[: max(1, int(np.searchsorted(np.cumsum((ends - begins)[order]), _READ, side="right")))]
-        rows = [self._index.names[begins[pair] : ends[pair]] for pair in read]
-        owners = np.concatenate([*rows, np.empty(0, dtype=np.int32)])
+        owners = np.concatenate([self._index.names[begins[pair] : ends[pair]] for pair in read] or [_NOBODY])
+        if not len(owners):
+            owners = np.arange(len(self._names), dtype=np.int32)
         sizes = np.abs(self._sizes[owners] - len(query))
         numbers, shared = np.unique(owners[sizes <= max(_NEAR_SIZE, sizes.min(initial=0))], return_counts=True)
-        return numbers[shared >= shared.max(initial=0) - _FEWER].tolist()  # type: ignore[no-any-return]
+        most = shared.max(initial=0)
+        least = max(most - _SPOILT, min(most - 1, len(query) - 1 - _SPOILT))
+        return numbers[shared >= least].tolist()  # type: ignore[no-any-return]
 
     def _nearness(self, query: str, number: int) -> tuple[float, float]:
         """How much alike a query and a name sound, and begin."""
