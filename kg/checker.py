@@ -6,20 +6,19 @@ interacting drugs given together. That the graph lacks a fact says nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import tee
 
 import msgspec
 
 from kg.graph import KnowledgeGraph
-from kg.groups import ALCOHOL, alcohol_in, allergic_in, departments_in, entities_of, group_of, groups_in, is_of_others
+from kg.items import Items
 from kg.linker import EntityLinker
 from kg.nearby import said_near
 from kg.normalise import Normalised, normalise
 from kg.patterns import Stated, stated_in, stated_of
 from kg.reading import Elliptic, Item, Reading, Skeleton
-from kg.records import Claim, EntityType, Fact, Mention, Verdict
+from kg.records import Claim, Fact, Mention, Verdict
 from kg.relations import (
     AVOIDED_FOOD,
     COMPLICATION,
@@ -35,20 +34,6 @@ from kg.relations import (
 )
 from kg.settling import Drawn, settled
 
-_LETTERS: dict[EntityType, str] = {
-    "drug": "D",
-    "disease": "F",
-    "symptom": "F",
-    "examination": "E",
-    "department": "K",
-    "group": "G",
-    "food": "O",
-    "treatment": "T",
-    "cause": "C",
-    "pathogen": "C",
-    "ingredient": "I",
-    "body_part": "B",
-}
 _OPPOSITES: dict[str, tuple[str, ...]] = {
     INDICATION: (CONTRAINDICATION,),
     SUITABLE: (CONTRAINDICATION,),
@@ -58,14 +43,6 @@ _OPPOSITES: dict[str, tuple[str, ...]] = {
     RECOMMENDED_FOOD: (AVOIDED_FOOD,),
     AVOIDED_FOOD: (RECOMMENDED_FOOD,),
 }
-_WITHOUT = re.compile(
-    "(?:(?:(?<!有)没有?|未|(?<!有)无)(?:再?次?(?:出现|发生|发现|合并|伴有?))?|非|(?<!是)不是|除了|(?<!排)除|不备孕[和或及、]|[岁月]以上的?|不能?算|不属于)$"
-)
-_PART_OF_A_WORD = re.compile("表面抗体|抗体|病毒|疫苗|免疫球|两对半|携带者")
-_OPERATING = re.compile("(?:辅助)?下?[^,。;、]{0,6}(?:手术|切除)")
-_COMPARED = re.compile("(?:比起?|不如|好过|胜过|强过|优于|相较于?)$")
-_EXCLUDING = 6
-
 Judged = tuple[Verdict, list[Fact]]
 
 
@@ -75,8 +52,7 @@ class Checker:
     def __init__(self, graph: KnowledgeGraph, linker: EntityLinker | None = None) -> None:
         self._graph = graph
         self._linker = linker or EntityLinker(graph)
-        self._groups = entities_of(graph)
-        self._alcohol = frozenset(self._groups[ALCOHOL])
+        self._items = Items(graph)
 
     def check(self, text: str) -> list[Claim]:
         """The claims of a doctor's words in their order; asked, doubted and denied statements make none."""
@@ -89,7 +65,7 @@ class Checker:
             yield self._claims_of(one, mentions)
 
     def _claims_of(self, plain: Normalised, mentions: Sequence[Mention]) -> list[Claim]:
-        reading = Reading(plain.text, self._items(plain.text, mentions))
+        reading = Reading(plain.text, self._items.of(plain.text, mentions))
         claims: dict[tuple[str, str, str, int], Claim] = {}
         for skeleton, elliptic in reading.sentences():
             for claim in self._of_sentence(skeleton, elliptic):
@@ -98,7 +74,7 @@ class Checker:
         return sorted(placed, key=lambda claim: (claim.start, claim.end, claim.relation, claim.object))
 
     def _of_sentence(self, skeleton: Skeleton, elliptic: Sequence[Elliptic]) -> list[Claim]:
-        """What a sentence claims in its own words, and what it claims of things named before."""
+        """What a sentence claims in its own words, what of things named before, and what the graph makes plain."""
         drawn = [one for stated in stated_in(skeleton.text) for one in self._claims(stated, skeleton, None)]
         for clause in elliptic:
             for stated in stated_of(clause.skeleton.text, clause.omission):
@@ -106,64 +82,20 @@ class Checker:
         said = {frozenset((one.claim.subject, one.claim.object)) for one in drawn if one.claim.evidence}
         for near in said_near(skeleton, self._facts_between):
             if frozenset((near.subject.name, near.target.name)) not in said:
-                drawn.append(
-                    Drawn(_claim(near.relation, near.verdict, near.evidence, near.subject, near.target), None, None)
-                )
+                claim = _claim(near.relation, near.verdict, near.evidence, near.subject, near.target)
+                drawn.append(Drawn(claim, None, None))
         return settled(drawn)
 
     def _facts_between(self, one: Item, other: Item) -> list[Fact]:
+        """The facts that join two items, whichever is the subject."""
         ends = [(a, b) for a in one.entities for b in other.entities]
-        both = ends + [(b, a) for a, b in ends]
-        return list(
-            {(f.subject, f.relation, f.object): f for a, b in both for f in self._graph.triples(a, object=b)}.values()
-        )
+        facts = (fact for a, b in (*ends, *((b, a) for a, b in ends)) for fact in self._graph.triples(a, object=b))
+        return list({(fact.subject, fact.relation, fact.object): fact for fact in facts}.values())
 
     @staticmethod
     def _placed(claim: Claim, plain: Normalised) -> Claim:
         start, end = plain.span(claim.start, claim.end)
         return msgspec.structs.replace(claim, start=start, end=end)
-
-    def _items(self, text: str, mentions: Sequence[Mention]) -> list[Item]:
-        allergic = [
-            Item("N" if _is_without(text, start) else "G", start, end, name, [name])
-            for start, end, name in allergic_in(text, self._graph)
-        ]
-        items = _beside(allergic, (self._item(text, mention) for mention in mentions))
-        groups = (
-            Item("N" if _is_without(text, start) else "G", start, end, name, self._groups[name])
-            for start, end, name in groups_in(text)
-        )
-        alcohol = self._groups[ALCOHOL]
-        drinks = (Item("O", start, end, alcohol[0] if alcohol else ALCOHOL, alcohol) for start, end in alcohol_in(text))
-        wards = (Item("K", start, end, text[start:end], []) for start, end in departments_in(text))
-        for more in (groups, drinks, wards):
-            items = _beside(items, more)
-        return items
-
-    def _item(self, text: str, mention: Mention) -> Item:
-        letter = "O" if mention.entity in self._alcohol else _LETTERS.get(mention.type, "X")
-        group = group_of(mention.entity) if letter == "G" else None
-        if letter in "FG" and (mention.negated or _is_without(text, mention.start)):
-            letter = "N"
-        if letter == "F" and _PART_OF_A_WORD.match(text, mention.end):
-            letter = "X"
-        if letter == "E" and _OPERATING.match(text, mention.end):
-            letter = "T"
-        if letter == "G" and is_of_others(text, mention.start, mention.end):
-            letter = "X"
-        if letter == "D" and _COMPARED.search(text, max(0, mention.start - _EXCLUDING), mention.start):
-            letter = "X"
-        entities = [mention.entity, *(self._groups[group] if group else ())]
-        distinct = list(dict.fromkeys(entities))
-        return Item(
-            letter,
-            mention.start,
-            mention.end,
-            mention.entity,
-            distinct,
-            is_symptom=mention.type == "symptom",
-            of_family=letter == "F" and mention.experiencer == "family",
-        )
 
     def _claims(self, stated: Stated, skeleton: Skeleton, clause: Elliptic | None) -> Iterator[Drawn]:
         """The claims that a statement makes, placed in the normalised text."""
@@ -249,18 +181,6 @@ def _claim(
 def check(text: str, graph: KnowledgeGraph) -> list[Claim]:
     """The claims of one text; for many texts build a `Checker` and keep it."""
     return Checker(graph).check(text)
-
-
-def _beside(items: Sequence[Item], more: Iterable[Item]) -> list[Item]:
-    """The items in order of place, with those of `more` that overlap none of them."""
-    taken = {place for item in items for place in range(item.start, item.end)}
-    free = [item for item in more if taken.isdisjoint(range(item.start, item.end))]
-    return sorted([*items, *free], key=lambda item: item.start)
-
-
-def _is_without(text: str, start: int) -> bool:
-    """Whether what begins at `start` is excluded: 除了孕妇."""
-    return _WITHOUT.search(text, max(0, start - _EXCLUDING), start) is not None
 
 
 def _verdict(supporting: list[Fact], opposing: list[Fact]) -> Judged:

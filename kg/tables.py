@@ -26,14 +26,18 @@ def mention_lines(mentions: Sequence[Mention]) -> Iterator[str]:
 
 
 def claim_lines(text: str, claims: Sequence[Claim]) -> Iterator[str]:
-    """Each claim with its verdict, the span marked in its surroundings, and the evidence."""
+    """A table of claims, each with its span marked in its surroundings, and the evidence beneath."""
     if not claims:
         yield "no statement that the graph could judge"
-    for claim in claims:
-        yield f"{claim.verdict:<12} {claim.subject} {claim.relation} {claim.object}"
-        yield f"             {_marked(text, claim.start, claim.end)}"
+        return
+    rows = [("verdict", "subject", "relation", "object", "said")]
+    rows += [(one.verdict, one.subject, one.relation, one.object, _marked(text, one.start, one.end)) for one in claims]
+    head, *lines = _aligned(rows)
+    yield head
+    for line, claim in zip(lines, claims, strict=True):
+        yield line
         for fact in claim.evidence:
-            yield f"             graph: {fact.subject} {fact.relation} {fact.object}    {provenance(fact)}"
+            yield f"  graph: {fact.subject} {fact.relation} {fact.object}    {provenance(fact)}"
 
 
 def stats_lines(counts: dict[str, Any]) -> Iterator[str]:
@@ -50,7 +54,8 @@ def stats_lines(counts: dict[str, Any]) -> Iterator[str]:
 
 def _marked(text: str, start: int, end: int, around: int = 12) -> str:
     before, after = text[max(0, start - around) : start], text[end : end + around]
-    return f"…{before}【{text[start:end]}】{after}…".replace("\n", " ")
+    opening, closing = "…" * (start > around), "…" * (end + around < len(text))
+    return f"{opening}{before}【{text[start:end]}】{after}{closing}".replace("\n", " ")
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
