@@ -10,6 +10,7 @@ import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -69,7 +70,8 @@ class FuzzyNames:
         None lies in a span of `taken`, or across an end of it. One may hold such spans whole, where it is a longer
         name that only sounds or looks otherwise: 寻麻疹, where 麻疹 is taken.
         """
-        rows = _apart(map(tuple, near_names(self._index, codes, compiled=compiled).tolist()), taken)
+        near_by = map(tuple, near_names(self._index, codes, compiled=compiled).tolist())
+        rows = _apart(chain(near_by, self._turned.search(codes)), taken)
         alike = _apart((row for likeness in self._likenesses for row in likeness.search(codes)), taken)
         if not rows and not alike:
             return []
