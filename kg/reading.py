@@ -18,9 +18,10 @@ _ANY_MEANT = "(?<!其)它(?!们)|其(?=常见|主要|典型|副作用|不良|症
 _BOTH_MEANT = "(?:这|上述)?(?:两种药物?|两个药|两药)|二者|两者"
 _MEANT = re.compile(f"(?P<both>{_BOTH_MEANT})|(?P<D>{_DRUG_MEANT})|(?P<F>{_ILLNESS_MEANT})|(?P<any>{_ANY_MEANT})")
 _ANSWER = re.compile(
-    "(?:答|您好|你好|[:,])*(?:(?P<no>不能够?|不可以?|不行|不建议|不推荐|不会|不要)|可以|能|行|是的|对|会|没问题)"
+    "(?:答|您好|你好|当然|完全|绝对|[:,])*(?:(?P<no>不能够?|不可以?|不行|不建议|不推荐|不会|不要)|可以|能|行|是的|对|会|没问题)"
     "(?:吃|用|喝|服用|使用|一起)*的?(?:[,。.!;\\s]|$)"
 )
+_REPLY = re.compile("(?:不?会|是|对|不?可以|不?能|不行|有|当然|要是有|如果[有是])(?:的话?)?[,的]?")
 _ASKING = re.compile("(?:能不能|能否|可不可以|可否|是否可以|是否能够?|可以|能够?)")
 _WHICH = re.compile(
     "(?:[的有是会]*(?:什么|哪些|啥)(?P<of>副作用|不良反应|症状|表现|并发症|禁忌)"
@@ -64,7 +65,7 @@ class Skeleton(msgspec.Struct, frozen=True):
 class Elliptic(msgspec.Struct, frozen=True):
     """The rest of a sentence from a clause on, with what was spoken of before as its first letter.
 
-    `is_plain` where there is little doubt what that is: the same sentence, or the short one just before, names it.
+    `is_plain` where there is little doubt what that is: the same sentence, or the one just before ends on it.
     """
 
     skeleton: Skeleton
@@ -81,7 +82,7 @@ class Reading:
         self._starts = [item.start for item in items]
         self._spoken: dict[str, tuple[int, list[Item]]] = {}
         self._topics: dict[str, tuple[int, Item]] = {}
-        self._plain = -1
+        self._plain: dict[str, int] = {}
 
     def sentences(self) -> Iterator[tuple[Skeleton, list[Elliptic]]]:
         """Each sentence, and its clauses that leave out what they speak of."""
@@ -92,6 +93,8 @@ class Reading:
             answered = _answered(asked, skeleton) if asked else None
             if answered:
                 yield answered, []
+            if asked and _REPLY.match(skeleton.text):
+                self._remember(asked, number - 1, is_asked=False)
             yield skeleton, list(self._elliptic(skeleton, number))
             is_asked = question_start(skeleton.text) < len(skeleton.text)
             asked = skeleton if is_asked else None
@@ -163,7 +166,7 @@ class Reading:
                     place = named[topic.letter]
                     is_plain = start - place <= _NEARBY and not _CHANGED.search(skeleton.text, place, start)
                 else:
-                    is_plain = self._plain == number - 1 == self._topics[topic.letter][0]
+                    is_plain = self._plain.get(topic.letter) == number - 1 == self._topics[topic.letter][0]
                 yield Elliptic(Skeleton(topic.letter + rest, {0: topic, **moved}), topic, omission, is_plain)
 
     def _remember(self, skeleton: Skeleton, number: int, *, is_asked: bool) -> None:
@@ -171,8 +174,7 @@ class Reading:
             spoken = [item for _, item in sorted(skeleton.items.items()) if item.letter == letter]
             if spoken:
                 self._spoken[letter] = (number, spoken[-_REMEMBERED:])
-        if len(skeleton.text) <= _SHORT:
-            self._plain = number
+        self._plain.update(dict.fromkeys(_plainly_named(skeleton), number))
         if not is_asked:
             latest: dict[str, Item] = {}
             for place, item in sorted(skeleton.items.items()):
@@ -180,6 +182,18 @@ class Reading:
                 if not supposed and not _is_set_aside(skeleton.text, place):
                     _update(latest, item)
             self._topics.update({letter: (number, item) for letter, item in latest.items()})
+
+
+def _plainly_named(skeleton: Skeleton) -> set[str]:
+    """The letters of what a sentence leaves no doubt it speaks of: it is short, or its short last clause names one."""
+    letters = [item.letter for item in skeleton.items.values()]
+    if len(skeleton.text) <= _SHORT:
+        return set(letters)
+    last = skeleton.text.rfind(",") + 1
+    ending = {item.letter for place, item in skeleton.items.items() if place >= last}
+    return {
+        letter for letter in ending & set("DF") if letters.count(letter) == 1 and len(skeleton.text) - last <= _SHORT
+    }
 
 
 def _update(topics: dict[str, Item], item: Item) -> None:
