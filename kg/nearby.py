@@ -138,7 +138,10 @@ def _ends(one: Item, other: Item, fact: Fact) -> tuple[Item, Item]:
 
 
 class _Words(msgspec.Struct, frozen=True):
-    """The words around two names: from the start of the first one's clause to the end of the second one's."""
+    """The words around two names: before the first in its clause, between them, after the second in its clause.
+
+    `window` is all that without idioms that deny nothing (离不开); `tail` comes behind, `letters` are the two names.
+    """
 
     window: str
     before: str
@@ -158,6 +161,7 @@ class _Words(msgspec.Struct, frozen=True):
 
 
 def _treats(words: _Words) -> str | None:
+    """A drug beside what it is for."""
     elsewhere = "," in words.between and "D" in words.between
     blamed = words.after if words.letters[0] == "F" else words.window
     if elsewhere or _DENIED.search(words.window) or _TAKEN_FOR_ILLNESS.search(blamed):
@@ -166,36 +170,51 @@ def _treats(words: _Words) -> str | None:
 
 
 def _suits(words: _Words) -> str | None:
+    """A drug beside those it suits."""
     return None if _DENIED.search(words.window) or _CAREFUL.search(words.window) else SUITABLE
 
 
 def _joins(words: _Words) -> str | None:
+    """Two drugs given together, as the graph has it."""
     joined = _JOINING.search(words.between) or _JOINING.search(words.after)
     return TOGETHER if joined and not _DENIED.search(words.window) else None
 
 
 def _banned(words: _Words) -> str | None:
+    """A ban said again, or broken by a recommendation."""
     whole = words.before + words.between + words.after
     if _CAREFUL.search(whole) or _NO_BAN.search(whole):
         return None
-    approved = _APPROVED.search(whole) is not None
-    rest = _APPROVED.sub("", words.window)
-    if _AGAINST.search(rest):
-        return None if approved else CONTRAINDICATION
-    if words.letters[0] == "D" and "," in words.between and not _APPROVED.search(words.after):
-        return None
-    given = approved or (words.letters[1] == "D" and _GIVEN.search(words.between) is not None)
-    later = _APPROVED.sub("", _IDIOMS.sub("", words.tail))
-    if not given or _DENIED.search(rest + later) or GIVEN_IF.search(_APPROVED.sub("", whole)):
-        return None
-    return (
-        None
-        if _HARMING.search(_APPROVED.sub("", words.between + words.after)) or _HARMING.search(later)
-        else INDICATION
+    if _AGAINST.search(_APPROVED.sub("", words.window)):
+        return None if _APPROVED.search(whole) else CONTRAINDICATION
+    return INDICATION if _is_recommended(words, whole) and not _is_warned_of(words, whole) else None
+
+
+def _is_recommended(words: _Words, whole: str) -> bool:
+    """Whether a drug is approved of or given, without a pause between it and what comes behind it."""
+    if words.letters[0] == "D" and "," in words.between:
+        return _APPROVED.search(words.after) is not None
+    given = words.letters[1] == "D" and _GIVEN.search(words.between) is not None
+    return given or _APPROVED.search(whole) is not None
+
+
+def _is_warned_of(words: _Words, whole: str) -> bool:
+    """Whether anything but the words of approval, in the clause or the next one, speaks against or sets a condition."""
+    window, later = _APPROVED.sub("", words.window), _APPROVED.sub("", _IDIOMS.sub("", words.tail))
+    rest = _APPROVED.sub("", words.between + words.after)
+    return any(
+        found is not None
+        for found in (
+            _DENIED.search(window + later),
+            GIVEN_IF.search(_APPROVED.sub("", whole)),
+            _HARMING.search(rest),
+            _HARMING.search(later),
+        )
     )
 
 
 def _clash(words: _Words) -> str | None:
+    """Two drugs that clash, said again or set at naught."""
     whole = words.between + words.after
     if "或" in words.between:
         return None
@@ -209,6 +228,7 @@ def _clash(words: _Words) -> str | None:
 
 
 def _harms(words: _Words) -> str | None:
+    """A drug and what it does to people, not what it is taken for."""
     before = _IDIOMS.sub("", words.before + words.between)
     taken_for = _HELPING.search(words.between) or _GIVEN_FOR.search(words.between) or _RECOVERED.match(words.after)
     if taken_for or _DENIED.search(before):
@@ -219,6 +239,7 @@ def _harms(words: _Words) -> str | None:
 
 
 def _shows(words: _Words) -> str | None:
+    """An illness and how it shows."""
     if _DENIED.search(words.window) or "D" in words.window or _TAKING.search(words.between):
         return None
     if not words.between or (_LISTED.fullmatch(words.between) and "," not in words.between):
@@ -227,10 +248,12 @@ def _shows(words: _Words) -> str | None:
 
 
 def _becomes(words: _Words) -> str | None:
+    """An illness and what it leads to."""
     return COMPLICATION if _BECOMING.search(words.between) and not _DENIED.search(words.window) else None
 
 
 def _examined(words: _Words) -> str | None:
+    """An illness and an examination for it, not a value that is high or low."""
     measured = _MEASURED.match(words.after if words.letters[1] == "E" else words.between)
     if measured or re.search(NOT_NEEDED, words.window) or _DENIED.search(words.window):
         return None
@@ -238,6 +261,7 @@ def _examined(words: _Words) -> str | None:
 
 
 def _sent(words: _Words) -> str | None:
+    """An illness and the department for it."""
     return None if re.search(NOT_NEEDED, words.window) or _DENIED.search(words.window) else DEPARTMENT
 
 
