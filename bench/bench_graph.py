@@ -66,7 +66,7 @@ def _measured(peer: str, folder: Path) -> dict[str, Any]:
 
 
 def _build(folder: Path) -> dict[str, float]:
-    from kg.build import build_graph
+    from kg.building.build import build_graph
 
     seconds = measure.cpu_seconds(
         lambda: build_graph([folder / "triples.csv"], folder / "kg", aliases=folder / "aliases.json"), runs=1

@@ -3,11 +3,11 @@
 import tempfile
 from pathlib import Path
 
-from kg.build import build_graph
-from kg.fuzzy import THRESHOLD
+from kg.building.build import build_graph
 from kg.graph import KnowledgeGraph
-from kg.labelled import Scores, read_labelled, score
-from kg.linker import EntityLinker
+from kg.linking.fuzzy import THRESHOLD
+from kg.linking.labelled import Scores, read_labelled, score
+from kg.linking.linker import EntityLinker
 
 FOLDER = Path(__file__).parents[1] / "tests" / "kg" / "labelled"
 THRESHOLDS = (0.6, 0.7, 0.75, 0.8, 0.85, 0.9)

@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _prepare(folder: Path, size: int) -> None:
-    from kg.build import build_graph
+    from kg.building.build import build_graph
 
     known = consultations.names(size)
     (folder / "names.json").write_text(json.dumps(known))
@@ -103,7 +103,7 @@ def _ours(_: list[str], folder: Path) -> Find:
 
 def _linker(folder: Path) -> Any:
     from kg.graph import KnowledgeGraph
-    from kg.linker import EntityLinker
+    from kg.linking.linker import EntityLinker
 
     return EntityLinker(KnowledgeGraph.open(folder / "kg"))
 
@@ -155,7 +155,7 @@ def _looked_up(peer: str, known: list[str]) -> dict[str, float]:
     random.Random(3).shuffle(queries)
     began = time.process_time()
     if peer == "index":
-        from kg.fuzzy import FuzzyNames
+        from kg.linking.fuzzy import FuzzyNames
 
         names = FuzzyNames(known, [False] * len(known))
         find: Callable[[str], int | None] = names.lookup

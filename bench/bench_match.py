@@ -25,7 +25,7 @@ from corpus.importing import import_files
 from corpus.matching import match
 from corpus.records import Dialogue, Message
 from corpus.sets import Plan, SetWriter, read_dialogues, run_step
-from kg.build import build_graph
+from kg.building.build import build_graph
 
 SAMPLE = Path(__file__).parents[1] / "demo" / "sample"
 SIZES = (7_000, 70_000)

@@ -35,7 +35,7 @@ from corpus.privacy.deidentify import deidentify
 from corpus.records import Message
 from corpus.sets import read_dialogues
 from corpus.versioning.versions import freeze
-from kg.build import build_graph
+from kg.building.build import build_graph
 
 THRESHOLD, THREADS = 0.5, 2
 MANY = 100_000_000

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from kg.build import build_graph
-from kg.checker import Checker
+from kg.building.build import build_graph
+from kg.checking.checker import Checker
 from kg.graph import KnowledgeGraph
 from kg.relations import INDICATION, INTERACTION, SUITABLE, TOGETHER
 

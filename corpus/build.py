@@ -276,7 +276,7 @@ def inputs_of(recipe: Recipe, path: Path) -> list[str]:
 def _graph(recipe: Recipe, base: Path, out: Path) -> Path | None:
     if recipe.graph is None or isinstance(recipe.graph, str):
         return base / recipe.graph if recipe.graph is not None else None
-    from kg.build import build_graph
+    from kg.building.build import build_graph
 
     files = [existing_file(base / name) for name in recipe.graph]
     aliases = existing_file(base / recipe.aliases) if recipe.aliases is not None else None

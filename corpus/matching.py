@@ -18,8 +18,8 @@ from foundation.jsonl import dump_json
 from foundation.manifest import NAME, read_manifest
 
 if TYPE_CHECKING:
-    from kg.checker import Checker
-    from kg.linker import EntityLinker
+    from kg.checking.checker import Checker
+    from kg.linking.linker import EntityLinker
     from kg.records import Claim, Mention
 
 STAGE = "match"
@@ -118,9 +118,9 @@ class Matcher:
     """A graph opened for matching."""
 
     def __init__(self, graph: Path) -> None:
-        from kg.checker import Checker
+        from kg.checking.checker import Checker
         from kg.graph import KnowledgeGraph
-        from kg.linker import EntityLinker
+        from kg.linking.linker import EntityLinker
 
         opened = KnowledgeGraph.open(graph)
         self.linker: EntityLinker = EntityLinker(opened)

@@ -16,7 +16,7 @@ from corpus.records import Message
 
 if TYPE_CHECKING:
     from kg.graph import KnowledgeGraph
-    from kg.linker import EntityLinker
+    from kg.linking.linker import EntityLinker
     from kg.records import Fact
 
 MAX_FACTS = 6
@@ -46,7 +46,7 @@ class Facts:
 
     def __init__(self, graph: Path) -> None:
         from kg.graph import KnowledgeGraph
-        from kg.linker import EntityLinker
+        from kg.linking.linker import EntityLinker
 
         self.graph: KnowledgeGraph = KnowledgeGraph.open(graph)
         self.linker: EntityLinker = EntityLinker(self.graph)

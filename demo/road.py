@@ -18,7 +18,7 @@ from demo.inputs import Inputs
 from demo.learning import Effort, find_answers, learn_policy, learn_reward, require_training, stand_in
 from demo.stages import Road, StageLine
 from foundation.manifest import Manifest
-from kg.build import build_graph
+from kg.building.build import build_graph
 
 if TYPE_CHECKING:
     from training.policy import PPOResult

@@ -9,18 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kg.build import build_graph
-    from kg.checker import Checker, check
+    from kg.building.build import build_graph
+    from kg.checking.checker import Checker, check
     from kg.graph import KnowledgeGraph
-    from kg.linker import EntityLinker
+    from kg.linking.linker import EntityLinker
 
 __all__ = ["Checker", "EntityLinker", "KnowledgeGraph", "build_graph", "check"]
 _HOMES = {
-    "Checker": "checker",
-    "EntityLinker": "linker",
+    "Checker": "checking.checker",
+    "EntityLinker": "linking.linker",
     "KnowledgeGraph": "graph",
-    "build_graph": "build",
-    "check": "checker",
+    "build_graph": "building.build",
+    "check": "checking.checker",
 }
 
 

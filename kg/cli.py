@@ -43,7 +43,7 @@ def build(
 
     Example: zhongjing kg build triples.csv cmekg.json --aliases aliases.json --out kg
     """
-    from kg.build import build_graph
+    from kg.building.build import build_graph
 
     counts = build_graph(files, out, aliases=aliases, format=format_).counts
     say(
@@ -104,7 +104,7 @@ def link(
     """
     from foundation.jsonl import dump_json
     from kg.graph import KnowledgeGraph
-    from kg.linker import EntityLinker
+    from kg.linking.linker import EntityLinker
     from kg.tables import mention_lines
 
     linker = EntityLinker(KnowledgeGraph.open(graph), fuzzy=not exact, nested=nested)
@@ -123,7 +123,7 @@ def check(graph: GraphFolder, text: Text = None, as_json: AsJson = False) -> Non
     Example: zhongjing kg check kg 孕妇可以吃布洛芬
     """
     from foundation.jsonl import dump_json
-    from kg.checker import Checker
+    from kg.checking.checker import Checker
     from kg.graph import KnowledgeGraph
     from kg.tables import claim_lines
 

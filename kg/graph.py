@@ -40,8 +40,8 @@ class Joined(NamedTuple):
 
 
 class KnowledgeGraph:
-    """A graph folder written by `kg.build.build_graph`. It is never written to, so threads may share it; a process
-    that gets it by pickle maps the same folder, and the pages are shared.
+    """A graph folder written by `build_graph`. It is never written to, so threads may share it; a process that gets it
+    by pickle maps the same folder, and the pages are shared.
 
     >>> graph = KnowledgeGraph.open(Path("kg"))  # doctest: +SKIP
     >>> [fact.object for fact in graph.triples(subject="肺炎", relation="临床表现")]  # doctest: +SKIP

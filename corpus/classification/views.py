@@ -15,7 +15,7 @@ from corpus.records import Dialogue
 from corpus.turns import asking_turns, is_courtesy
 
 if TYPE_CHECKING:
-    from kg.linker import EntityLinker
+    from kg.linking.linker import EntityLinker
 
 FIRST, LATER, DOCTOR = 2.0, 0.5, 0.3
 """What a turn counts for the department: the patient's first, later ones of the patient, the doctor's."""
@@ -42,7 +42,7 @@ class Looker:
         self._linker: EntityLinker | None = None
         if graph is not None:
             from kg.graph import KnowledgeGraph
-            from kg.linker import EntityLinker
+            from kg.linking.linker import EntityLinker
 
             opened = KnowledgeGraph.open(graph)
             self._linker, self._evidence = EntityLinker(opened), GraphEvidence(opened)

@@ -1,7 +1,7 @@
 """What a doctor's words state: the facts that a rewrite must neither lose nor add.
 
 Names come from the graph's linker, the rest from `concepts` and `quantities`. Whether a finding is there, doubted, or
-somebody else's comes from the graph's rules (`kg.assertion`).
+somebody else's comes from the graph's rules (`kg.linking.assertion`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from corpus.rewriting.quantities import Quantity, quantities
 from kg.records import EntityType, Mention
 
 if TYPE_CHECKING:
-    from kg.linker import EntityLinker
+    from kg.linking.linker import EntityLinker
 
 FactKind = Literal["entity", "drug", "test", "finding", "advice", "usage", "ask", "term", "mark"]
 
@@ -121,7 +121,7 @@ class FactReader:
 
     def __init__(self, graph: Path) -> None:
         from kg.graph import KnowledgeGraph
-        from kg.linker import EntityLinker
+        from kg.linking.linker import EntityLinker
 
         self._linker: EntityLinker = EntityLinker(KnowledgeGraph.open(graph), fuzzy=True)
 
@@ -232,8 +232,8 @@ def _turns(before: Fact, span: Fact) -> bool:
 
 
 def _flags(text: str, spans: list[Fact]) -> list[int]:
-    from kg.assertion import statuses
-    from kg.scopes import FINDING, TAKEN
+    from kg.linking.assertion import statuses
+    from kg.linking.scopes import FINDING, TAKEN
 
     rows = [(one.start, one.end, FINDING if one.kind in _FINDINGS else TAKEN) for one in spans]
     codes = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")

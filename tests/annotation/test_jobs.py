@@ -32,7 +32,7 @@ from annotation.tables.base import now
 from annotation.tables.models import AuditEntry, Job
 from foundation.jsonl import write_records
 from foundation.manifest import read_manifest
-from kg.build import build_graph
+from kg.building.build import build_graph
 
 TURNS = [
     ("user", "医生您好，我咳嗽三天了，还有点发烧，需要做什么检查？"),

@@ -33,7 +33,7 @@ from corpus.sets import DIALOGUES, read_dialogues
 from corpus.versioning.versions import freeze, read_card
 from foundation.errors import ZhongjingError
 from foundation.manifest import read_manifest
-from kg.build import build_graph
+from kg.building.build import build_graph
 from kg.graph import KnowledgeGraph
 
 SAMPLE = Path(__file__).parents[2] / "demo" / "sample"

@@ -11,7 +11,7 @@ from corpus.rewriting.fidelity import FidelityCheck
 from corpus.rewriting.labelled import Score, measure, precision, read_pairs, recall, table
 from corpus.rewriting.quantities import quantities
 from foundation.errors import ZhongjingError
-from kg.build import build_graph
+from kg.building.build import build_graph
 from kg.normalise import normalise
 
 PAIRS = Path(__file__).parent / "rewrites"

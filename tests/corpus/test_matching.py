@@ -16,7 +16,7 @@ from corpus.sampling import sample_prompts
 from corpus.sets import DIALOGUES, read_dialogues
 from foundation.errors import ZhongjingError
 from foundation.jsonl import read_records
-from kg.build import build_graph
+from kg.building.build import build_graph
 
 TRIPLES = """head,relation,tail
 布洛芬,禁忌,孕妇

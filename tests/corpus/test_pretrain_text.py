@@ -18,7 +18,7 @@ from corpus.mixing.triple_text import entity_sentences
 from foundation.errors import ZhongjingError
 from foundation.manifest import read_manifest
 from foundation.rejects import read_rejects
-from kg.build import build_graph
+from kg.building.build import build_graph
 from kg.graph import KnowledgeGraph
 from kg.relations import VOCABULARY
 

@@ -25,7 +25,7 @@ from corpus.sets import DIALOGUES, Plan, SetWriter, StageResult, read_dialogues,
 from foundation.endpoint import Endpoint
 from foundation.errors import ZhongjingError
 from foundation.jsonl import read_records
-from kg.build import build_graph
+from kg.building.build import build_graph
 
 TRIPLES = Path(__file__).parent / "rewrites" / "triples.csv"
 CONSULTATION = [

@@ -4,7 +4,7 @@ import pytest
 
 from corpus.records import Message
 from corpus.worth_knowing import MAX_FACTS, PER_RELATION, Facts
-from kg.build import build_graph
+from kg.building.build import build_graph
 
 TRIPLES = """head,relation,tail
 布洛芬,禁忌,孕妇

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kg.build import build_graph
+from kg.building.build import build_graph
 from kg.graph import KnowledgeGraph
 
 TRIPLES = """head,relation,tail

@@ -3,7 +3,7 @@
 import pytest
 
 from kg.graph import KnowledgeGraph
-from kg.linker import EntityLinker
+from kg.linking.linker import EntityLinker
 
 CASES = """
 没有发烧 | 发热 n

@@ -7,7 +7,7 @@ import pytest
 
 from foundation.errors import ZhongjingError
 from foundation.rejects import read_rejects
-from kg.build import build_graph
+from kg.building.build import build_graph
 from kg.graph import KnowledgeGraph
 from kg.relations import VOCABULARY, resolve
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kg.checker import Checker, check
+from kg.checking.checker import Checker, check
+from kg.checking.phrases import WAYS, Ways
 from kg.graph import KnowledgeGraph
-from kg.phrases import WAYS, Ways
 
 CLAIMS = """
 孕妇可以吃布洛芬 | 布洛芬 适用人群 孕妇 contradicted
@@ -138,7 +138,7 @@ def test_evidence_has_its_provenance_and_the_span_its_words(graph: KnowledgeGrap
 
 
 def test_a_graph_that_says_both_does_not_know(write, tmp_path) -> None:
-    from kg.build import build_graph
+    from kg.building.build import build_graph
 
     build_graph([write("布洛芬,适应症,痛风\n布洛芬,禁忌,痛风\n")], tmp_path / "kg")
     (claim,) = check("痛风可以吃布洛芬", KnowledgeGraph.open(tmp_path / "kg"))

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kg.cues import _kinds, _sections, _traits, cue_table
-from kg.scopes import TRAIT_BITS, WORD, _longest
+from kg.linking.cues import _kinds, _sections, _traits, cue_table
+from kg.linking.scopes import TRAIT_BITS, WORD, _longest
 
 KINDS, TRAITS = _kinds(_sections()), _traits(_sections())
 WORDS = sorted(KINDS.keys() | TRAITS.keys())

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from foundation.errors import ZhongjingError
-from kg.build import build_graph
+from kg.building.build import build_graph
 from kg.draw import MAX_DRAWN, draw
 from kg.graph import KnowledgeGraph
 

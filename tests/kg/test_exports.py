@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import ZhongjingError
-from kg.build import build_graph
+from kg.building.build import build_graph
 from kg.graph import KnowledgeGraph
 from kg.relations import resolve
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foundation.errors import ZhongjingError
-from kg.build import build_graph
+from kg.building.build import build_graph
 from kg.graph import KnowledgeGraph
 
 NAMES = st.sampled_from(["甲", "乙乙", "丙", "a", "ab", "abc", "😀", "丁"])

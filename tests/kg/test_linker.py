@@ -9,13 +9,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kg.assertion import statuses
-from kg.build import build_graph
-from kg.fuzzy import FuzzyNames
+from kg.building.build import build_graph
 from kg.graph import KnowledgeGraph
-from kg.linker import EntityLinker
+from kg.linking.assertion import statuses
+from kg.linking.fuzzy import FuzzyNames
+from kg.linking.linker import EntityLinker
+from kg.linking.spellings import names_of
 from kg.normalise import normalise
-from kg.spellings import names_of
 
 
 @pytest.fixture(scope="module")

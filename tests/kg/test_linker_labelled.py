@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import ZhongjingError
-from kg.build import build_graph
+from kg.building.build import build_graph
 from kg.graph import KnowledgeGraph
-from kg.labelled import Labelled, Scores, read_labelled, score
-from kg.linker import EntityLinker
+from kg.linking.labelled import Labelled, Scores, read_labelled, score
+from kg.linking.linker import EntityLinker
 
 FOLDER = Path(__file__).parent / "labelled"
 HALVES = ("develop", "held_out")

@@ -23,7 +23,7 @@ from corpus.rewriting.rewrites import REWRITES, Rewrite, RewriteOptions
 from corpus.sets import Plan, SetWriter, read_dialogues, run_step
 from foundation.endpoint import Client, Endpoint
 from foundation.jsonl import read_records
-from kg.build import build_graph
+from kg.building.build import build_graph
 
 READY = "Uvicorn running"
 

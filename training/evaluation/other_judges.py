@@ -75,7 +75,7 @@ def _reward_scorer(judge: RewardJudge) -> Scorer:
 
 
 def _graph_scorer(judge: GraphJudge) -> Scorer:
-    from kg.checker import Checker
+    from kg.checking.checker import Checker
     from kg.graph import KnowledgeGraph
 
     checker = Checker(KnowledgeGraph.open(judge.path))

@@ -16,7 +16,7 @@ from corpus.decisions import decide
 from corpus.matching import Review, match
 from corpus.records import Dialogue, Message, Meta
 from corpus.sets import Plan, read_dialogues, run_step
-from kg.build import build_graph
+from kg.building.build import build_graph
 
 GRAPH = "布洛芬,禁忌,孕妇\n布洛芬,适应症,发热\n阿司匹林,禁忌,胃溃疡\n"
 CONSULTATIONS = [

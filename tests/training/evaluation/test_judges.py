@@ -17,7 +17,7 @@ from corpus.versioning.versions import freeze
 from foundation.endpoint import Endpoint
 from foundation.errors import ZhongjingError
 from foundation.jsonl import read_records, write_records
-from kg.build import build_graph
+from kg.building.build import build_graph
 from training.evaluation import recipe as options
 from training.evaluation.results import Results
 from training.evaluation.rubric import read_rubric

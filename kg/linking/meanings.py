@@ -8,15 +8,15 @@ from typing import get_args
 
 from msgspec.structs import replace
 
+from kg.linking.scopes import ALL_FLAGS, FAMILY, NEGATED, OTHER, PAST, UNCERTAIN
+from kg.linking.senses import fitting
+from kg.linking.spellings import Name
 from kg.records import EntityType, Experiencer, Match, Mention, Temporality
-from kg.scopes import ALL_FLAGS, FAMILY, NEGATED, OTHER, PAST, UNCERTAIN
-from kg.senses import fitting
-from kg.spellings import Name
 
 Span = tuple[int, int, int]
 """Start, end, and the number of a name or meaning."""
 Found = tuple[list[Span], list[int], dict[int, float]]
-"""Spans, the flags of each (`kg.scopes`), and the scores of those that are misspelt, by their place in the list."""
+"""Spans, the flags of each (`scopes`), and the scores of those that are misspelt, by their place in the list."""
 Sort = tuple[EntityType, Match]
 Rest = tuple[EntityType, Match, float, bool, bool, Experiencer, Temporality]
 

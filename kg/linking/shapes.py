@@ -10,7 +10,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from kg.sounds import syllables
+from kg.linking.sounds import syllables
 
 _FIRST = 0xF0000
 

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from kg.conditions import GIVEN_IF, TOGETHER_IF
-from kg.patterns import is_hedged, question_start
-from kg.reading import Item, Skeleton
+from kg.checking.conditions import GIVEN_IF, TOGETHER_IF
+from kg.checking.patterns import is_hedged, question_start
+from kg.checking.reading import Item, Skeleton
+from kg.checking.wording import BOTH, DENIED, DOSE, LEAD_TO, NOT_NEEDED, USE
 from kg.records import Fact, Verdict
 from kg.relations import (
     ADVERSE,
@@ -28,7 +29,6 @@ from kg.relations import (
     SYMPTOM,
     TOGETHER,
 )
-from kg.wording import BOTH, DENIED, DOSE, LEAD_TO, NOT_NEEDED, USE
 
 _REACH = 24
 _SPOKEN = "DFGEKO"

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kg.compiling import compilable
+from kg.linking.compiling import compilable
 
 Codes = NDArray[np.uint32]
 Numbers = NDArray[np.int64]

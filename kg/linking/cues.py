@@ -1,4 +1,4 @@
-"""The words that tell whether a finding is there, whose it is and when: `data/cues.txt` as a table for `kg.scopes`."""
+"""The words that tell whether a finding is there, whose it is and when: `data/cues.txt` as a table for `scopes`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from operator import or_
 import numpy as np
 from numpy.typing import NDArray
 
-from kg.normalise import normalise_all
-from kg.scopes import (
+from kg.linking.scopes import (
     ASKS,
     BARE,
     CHAINS,
@@ -31,6 +30,7 @@ from kg.scopes import (
     Cue,
     CueTable,
 )
+from kg.normalise import normalise_all
 
 _WHOLE = {"FILLS": FILLS, "BARE": BARE | FILLS, "CHAINS": CHAINS, "TREATS": TREATS}
 _CONTAINED = {"OPEN": OPEN, "PRESUPPOSES": PRESUPPOSES, "HOLDS_OFF": HOLDS_OFF}

@@ -1,7 +1,7 @@
 """Is a mentioned finding there, doubted, somebody else's, past? One pass over a text, cues and mentions in turn.
 
-The rules and their scopes are in `kg.scopes`, the words in `data/cues.txt`. numba compiles the pass; a short text is
-read by the same functions uncompiled, which is faster than waiting for a compiler.
+The rules and their scopes are in `scopes`, the words in `data/cues.txt`. numba compiles the pass; a short text is read
+by the same functions uncompiled, which is faster than waiting for a compiler.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from kg.cues import cue_table
-from kg.meanings import Span
-from kg.scopes import FINDING, NEUTRAL, TAKEN, Codes, read
+from kg.linking.cues import cue_table
+from kg.linking.meanings import Span
+from kg.linking.scopes import FINDING, NEUTRAL, TAKEN, Codes, read
 
 Kinds = NDArray[np.int8]
 AS_GIVEN: Kinds = np.array([FINDING, TAKEN, NEUTRAL], dtype=np.int8)

@@ -12,14 +12,14 @@ from itertools import pairwise, repeat
 
 import numpy as np
 
-from kg.assertion import statuses
-from kg.fuzzy import THRESHOLD, FuzzyNames
 from kg.graph import KnowledgeGraph
-from kg.meanings import Found, Meanings, Span
+from kg.linking.assertion import statuses
+from kg.linking.fuzzy import THRESHOLD, FuzzyNames
+from kg.linking.meanings import Found, Meanings, Span
+from kg.linking.scopes import FINDING, NEUTRAL, TAKEN
+from kg.linking.spellings import names_of
 from kg.normalise import Normalised, Offsets, normalise
 from kg.records import EntityType, Mention
-from kg.scopes import FINDING, NEUTRAL, TAKEN
-from kg.spellings import names_of
 
 BLOCK = 16_000
 _WARM, _MANY = 20_000, 20_000

@@ -9,9 +9,9 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from kg.graph import KnowledgeGraph
+from kg.linking.roles import second_types
 from kg.normalise import normalise_all
 from kg.records import EntityType, Match
-from kg.roles import second_types
 
 MAX_LINKED = 40
 _MIN_DIGITS = 3

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from kg.graph import KnowledgeGraph
-from kg.groups import (
+from kg.checking.groups import (
     ALCOHOL,
     alcohol_in,
     allergic_in,
@@ -16,7 +15,8 @@ from kg.groups import (
     groups_in,
     is_of_others,
 )
-from kg.reading import Item
+from kg.checking.reading import Item
+from kg.graph import KnowledgeGraph
 from kg.records import EntityType, Mention
 
 _LETTERS: dict[EntityType, str] = {

@@ -8,8 +8,8 @@ from functools import cache, lru_cache
 
 import msgspec
 
-from kg.conditions import is_qualified
-from kg.phrases import Omission, Phrase, phrases
+from kg.checking.conditions import is_qualified
+from kg.checking.phrases import Omission, Phrase, phrases
 from kg.relations import EXAMINATION, INDICATION
 
 

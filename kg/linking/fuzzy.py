@@ -1,7 +1,7 @@
 """Misspelt names: one slip away from a name, or sounding like it (阿莫西林胶襄, 高血呀).
 
-Two ways lead to a candidate: pairs of characters that it shares with a name (`kg.bigrams`), and automata over what
-sounds alike, looks alike, or both (`Likeness`). What the slip changes decides whether it is one (`kg.slips`).
+Two ways lead to a candidate: pairs of characters that it shares with a name (`bigrams`), and automata over what
+sounds alike, looks alike, or both (`Likeness`). What the slip changes decides whether it is one (`slips`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import msgspec
 import numpy as np
 from rapidfuzz.distance import JaroWinkler, Levenshtein
 
-from kg.bigrams import SHORTEST, Codes, index_of, near_names, pairs_of, rows_of
-from kg.shapes import both, shapes
-from kg.slips import Slip
-from kg.sounds import syllables
-from kg.spellings import MAX_LINKED
+from kg.linking.bigrams import SHORTEST, Codes, index_of, near_names, pairs_of, rows_of
+from kg.linking.shapes import both, shapes
+from kg.linking.slips import Slip
+from kg.linking.sounds import syllables
+from kg.linking.spellings import MAX_LINKED
 
 THRESHOLD = 0.75
 _SHORT, _SHORTEST = 3, 2

@@ -7,9 +7,9 @@ from importlib.resources import files
 
 from rapidfuzz.distance import Levenshtein
 
-from kg.shapes import looks_alike
-from kg.sounds import near_in_sound, sounds_alike
-from kg.spellings import stopwords
+from kg.linking.shapes import looks_alike
+from kg.linking.sounds import near_in_sound, sounds_alike
+from kg.linking.spellings import stopwords
 
 _LIKENESS_GAIN = 0.5
 _SHORTEST, _SHORT, _LONG = 2, 4, 6

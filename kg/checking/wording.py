@@ -1,4 +1,4 @@
-"""The words that phrases are made of, as parts of regular expressions over skeletons (see `kg.phrases`)."""
+"""The words that phrases are made of, as parts of regular expressions over skeletons (see `phrases`)."""
 
 from __future__ import annotations
 

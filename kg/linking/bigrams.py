@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from kg.compiling import compilable
+from kg.linking.compiling import compilable
 
 Codes = NDArray[np.uint32]
 Numbers = NDArray[np.int64]

@@ -11,13 +11,14 @@ from itertools import tee
 
 import msgspec
 
+from kg.checking.items import Items
+from kg.checking.nearby import said_near
+from kg.checking.patterns import Stated, stated_in, stated_of
+from kg.checking.reading import Elliptic, Item, Reading, Skeleton
+from kg.checking.settling import Drawn, settled
 from kg.graph import KnowledgeGraph
-from kg.items import Items
-from kg.linker import EntityLinker
-from kg.nearby import said_near
+from kg.linking.linker import EntityLinker
 from kg.normalise import Normalised, normalise
-from kg.patterns import Stated, stated_in, stated_of
-from kg.reading import Elliptic, Item, Reading, Skeleton
 from kg.records import Claim, Fact, Mention, Verdict
 from kg.relations import (
     AVOIDED_FOOD,
@@ -32,7 +33,6 @@ from kg.relations import (
     TREATMENT,
     resolve,
 )
-from kg.settling import Drawn, settled
 
 _OPPOSITES: dict[str, tuple[str, ...]] = {
     INDICATION: (CONTRAINDICATION,),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from kg.linking.spellings import Name
 from kg.records import EntityType
-from kg.spellings import Name
 
 _AROUND = 6
 _BEFORE: dict[EntityType, str] = {

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from kg.gather import Merged, conflicts_in
+from kg.building.gather import Merged, conflicts_in
 from kg.normalise import normalise_all
 from kg.records import TYPES
 from kg.store import COLUMNS, NARROW, Vocabulary, narrow, save, save_strings

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from foundation.errors import ZhongjingError
-from kg.linker import EntityLinker
+from kg.linking.linker import EntityLinker
 from kg.records import Mention
 
 _LABEL = re.compile(r"\[([^\[\]=~|]+)(?:([=~])([^\[\]|]+))?(?:\|([nufop]+))?\]")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from kg.checking.wording import FORBID_USE, JOINT, PEOPLE
 from kg.relations import CONTRAINDICATION, INDICATION
-from kg.wording import FORBID_USE, JOINT, PEOPLE
 
 _NOT_YET = (
     "(?<![饭餐])后|结束|停|好了|痊愈|生完|断了?奶|回奶|[岁月]以上|必须|正在|一直|之前|前提|才[能可行]|方可"

@@ -13,15 +13,15 @@ from foundation.jsonl import dump_json, write_records
 from foundation.manifest import Manifest, claim_folder, entry_of, write_manifest
 from foundation.progress import progress
 from foundation.rejects import Reject
-from kg.aliases import directed, settle
-from kg.gather import Gathering
+from kg.building.aliases import directed, settle
+from kg.building.gather import Gathering
+from kg.building.save import conflicts_of, counts_of, save_graph
 from kg.readers import read_triples
 from kg.readers.aliases import Alias, read_aliases
 from kg.readers.nodes import Nodes
 from kg.readers.statements import Origin
 from kg.records import Triple
 from kg.relations import SYNONYM, resolve
-from kg.save import conflicts_of, counts_of, save_graph
 from kg.store import KIND
 
 _TICK = 10_000

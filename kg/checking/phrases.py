@@ -1,4 +1,4 @@
-"""The phrases in which doctors state what a graph can know, compiled from `kg.drug_phrases` and `kg.illness_phrases`.
+"""The phrases in which doctors state what a graph can know, compiled from `drug_phrases` and `illness_phrases`.
 
 They are searched in skeletons: sentences in which every name is one capital letter. 孕妇可以吃布洛芬 is G可以吃D.
 
@@ -17,8 +17,21 @@ from functools import cache
 
 import msgspec
 
-from kg import drug_phrases as drugs
-from kg import illness_phrases as illnesses
+from kg.checking import drug_phrases as drugs
+from kg.checking import illness_phrases as illnesses
+from kg.checking.wording import (
+    IF,
+    NEVER,
+    NO_EFFECT,
+    NOT_BAD,
+    NOT_CAUSED,
+    NOT_FORBIDDEN,
+    NOT_GIVEN_BOTH,
+    NOT_NEEDED,
+    NOT_RECOMMENDED,
+    NOT_STATED,
+    NOT_STOPPED,
+)
 from kg.relations import (
     ADVERSE,
     AVOIDED_FOOD,
@@ -36,19 +49,6 @@ from kg.relations import (
     SYMPTOM,
     TOGETHER,
     TREATMENT,
-)
-from kg.wording import (
-    IF,
-    NEVER,
-    NO_EFFECT,
-    NOT_BAD,
-    NOT_CAUSED,
-    NOT_FORBIDDEN,
-    NOT_GIVEN_BOTH,
-    NOT_NEEDED,
-    NOT_RECOMMENDED,
-    NOT_STATED,
-    NOT_STOPPED,
 )
 
 CAUSING = "导致"

@@ -1,11 +1,11 @@
 """How doctors speak of drugs: what they are for, whom they harm, what they do, what goes with what.
 
-Each phrase stands beside an example of what it finds, written in the letters of `kg.phrases`.
+Each phrase stands beside an example of what it finds, written in the letters of `phrases`.
 """
 
 from __future__ import annotations
 
-from kg.wording import (
+from kg.checking.wording import (
     ALLOWED,
     ALSO,
     BE,

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from kg.patterns import question_start
-from kg.phrases import Omission
+from kg.checking.patterns import question_start
+from kg.checking.phrases import Omission
 
 _SENTENCE = re.compile(r"(?:[^。！!？?；;\n.]|\.(?![\u4e00-\u9fff\s]))+[。！!？?；;\n.]*")
 _DRUG_MEANT = "(?:这|那|该|此|本)[个种款类]?(?:药物|药品|药|制剂)|本品"

@@ -1,0 +1,1 @@
+"""Statements of files gathered into the folder that `kg.graph` opens."""

@@ -1,0 +1,1 @@
+"""What a doctor's words claim, and whether the graph supports it."""
