@@ -146,7 +146,7 @@ def test_the_first_dimension_alone_decides_where_it_orders_everything(first, sec
     top = consensus(first)
     parts = {"safety": top, "professionalism": consensus(second), "fluency": consensus(third)}
     found = combined(parts, ["safety", "professionalism", "fluency"])
-    for pair in top.margins:
+    for pair in carried(top).margins:
         assert found.deciding[pair] == "safety"
     if all(len(tier) == 1 for tier in top.tiers) and len(top.margins) == 6:
         assert found.tiers == top.tiers
